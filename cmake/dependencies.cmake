@@ -1,0 +1,27 @@
+# Every third-party library, each used behind one layer (see docs/architecture.md).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(LIBDEFLATE REQUIRED IMPORTED_TARGET libdeflate)
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_program(PROTOC_C protoc-c REQUIRED)
+
+add_library(pippin_dependencies INTERFACE)
+target_link_libraries(pippin_dependencies INTERFACE
+  PkgConfig::JANSSON PkgConfig::LIBDEFLATE PkgConfig::PROTOBUF_C PkgConfig::XXHASH Threads::Threads m)
+
+if(PIPPIN_WITH_ONEDNN)
+  find_package(dnnl CONFIG QUIET)
+  find_package(OpenMP QUIET COMPONENTS C)
+  if(dnnl_FOUND)
+    target_link_libraries(pippin_dependencies INTERFACE DNNL::dnnl)
+    target_compile_definitions(pippin_dependencies INTERFACE PPN_WITH_ONEDNN=1)
+    if(OpenMP_C_FOUND)
+      target_link_libraries(pippin_dependencies INTERFACE OpenMP::OpenMP_C)
+      target_compile_definitions(pippin_dependencies INTERFACE PPN_WITH_OPENMP=1)
+    endif()
+  else()
+    message(STATUS "oneDNN was not found: the engine uses its reference kernels (slow)")
+  endif()
+endif()

@@ -1,0 +1,24 @@
+#include "base/half.h"
+
+#include "base/cpu.h"
+#include "base/half_variants.h"
+
+void ppn_half_to_float_array(const uint16_t* in, float* out, size_t count) {
+#ifdef PPN_CPU_X86_64
+  if (ppn_cpu_has(PPN_CPU_AVX2)) {
+    ppn_half_to_float_array_avx2(in, out, count);
+    return;
+  }
+#endif
+  for (size_t i = 0; i < count; ++i) out[i] = ppn_half_to_float(in[i]);
+}
+
+void ppn_float_to_half_array(const float* in, uint16_t* out, size_t count) {
+#ifdef PPN_CPU_X86_64
+  if (ppn_cpu_has(PPN_CPU_AVX2)) {
+    ppn_float_to_half_array_avx2(in, out, count);
+    return;
+  }
+#endif
+  for (size_t i = 0; i < count; ++i) out[i] = ppn_float_to_half(in[i]);
+}

@@ -1,0 +1,65 @@
+// The Core ML delegate's side of a `.pte`: compile specs, and the payload (a flattened folder with
+// package and metadata).
+#ifndef PPN_COREML_DELEGATE_H_
+#define PPN_COREML_DELEGATE_H_
+
+#include "coreml/model.h"
+
+#define PPN_COREML_BACKEND_ID "CoreMLBackend"
+
+typedef enum ppn_compute_unit {
+  PPN_COMPUTE_UNIT_ALL,
+  PPN_COMPUTE_UNIT_CPU_ONLY,
+  PPN_COMPUTE_UNIT_CPU_AND_GPU,
+  PPN_COMPUTE_UNIT_CPU_AND_NE
+} ppn_compute_unit_t;
+
+// What CoreMLBackend.generate_compile_specs takes, same defaults.
+typedef struct ppn_coreml_compile_options {
+  ppn_compute_unit_t compute_unit;
+  int minimum_deployment_target;  // specification version (9 = iOS18); 0: none
+  bool float32;                   // compute precision FLOAT32; default FLOAT16
+  bool compiled_model;            // model type COMPILED_MODEL
+} ppn_coreml_compile_options_t;
+
+typedef struct ppn_compile_spec {
+  const char* key;
+  ppn_span_t value;
+} ppn_compile_spec_t;
+
+// The specs the official generator writes, in its order. Arrays from the arena.
+ppn_status_t ppn_coreml_compile_specs(const ppn_coreml_compile_options_t* options,
+                                      ppn_arena_t* arena, ppn_compile_spec_t** out_specs,
+                                      uint32_t* out_count) PPN_MUST_USE;
+// Back again; defaults for missing keys. Errors: INVALID_ARGUMENT naming key, value and the values
+// allowed.
+ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uint32_t count,
+                                            ppn_coreml_compile_options_t* out_options) PPN_MUST_USE;
+
+// The payload of a model: `lowered_module/` with model.mlpackage and metadata.json, flattened.
+// Takes over nothing: plan and model must outlive it. The identifier is derived from the content,
+// so equal models have equal identifiers.
+ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan,
+                                       ppn_producer_t* out_payload) PPN_MUST_USE;
+
+// A parsed payload. Borrows the bytes.
+typedef struct ppn_coreml_payload ppn_coreml_payload_t;
+ppn_status_t ppn_coreml_payload_open(ppn_span_t bytes,
+                                     ppn_coreml_payload_t** out_payload) PPN_MUST_USE;
+uint32_t ppn_coreml_payload_file_count(const ppn_coreml_payload_t* payload);
+// Path below the root folder ("model.mlpackage/Manifest.json") and content of file `index`.
+const char* ppn_coreml_payload_file(const ppn_coreml_payload_t* payload, uint32_t index,
+                                    ppn_span_t* out_bytes);
+const char* ppn_coreml_payload_identifier(const ppn_coreml_payload_t* payload);
+// Names of the model's inputs and outputs in the order of the delegate call's arguments, for
+// `method` (or the only one).
+ppn_status_t ppn_coreml_payload_names(const ppn_coreml_payload_t* payload, const char* method,
+                                      const char* const** out_inputs, uint32_t* out_input_count,
+                                      const char* const** out_outputs,
+                                      uint32_t* out_output_count) PPN_MUST_USE;
+// The model in the payload. The payload must outlive it.
+ppn_status_t ppn_coreml_payload_model(const ppn_coreml_payload_t* payload,
+                                      ppn_coreml_model_t** out_model) PPN_MUST_USE;
+void ppn_coreml_payload_free(ppn_coreml_payload_t* payload);
+
+#endif  // PPN_COREML_DELEGATE_H_

@@ -1,0 +1,73 @@
+// The CPU engine: executes a function of an ML Program.
+//
+//   model (immutable: program, prepacked weights)  ─ context (one per thread: buffers, states, plan
+//   for the last shapes)
+//
+// load → prepare (specialise to the input shapes, fold, fuse, plan memory, prepack) → run → free.
+// ppn_engine_run allocates nothing when the shapes are those of the last preparation.
+#ifndef PPN_ENGINE_ENGINE_H_
+#define PPN_ENGINE_ENGINE_H_
+
+#include "base/thread_pool.h"
+#include "mil/mil.h"
+#include "tensor/tensor.h"
+
+typedef enum ppn_numerics {
+  PPN_NUMERICS_DEVICE = 0,  // every fp16 result is rounded to fp16 and overflows like it
+  PPN_NUMERICS_FAST = 1,    // fp16 programs compute in fp32, whatever is fastest
+} ppn_numerics_t;
+
+typedef struct ppn_engine_options {
+  ppn_numerics_t numerics;
+  int thread_count;  // 0: one per processor
+} ppn_engine_options_t;
+
+typedef struct ppn_engine_model ppn_engine_model_t;
+typedef struct ppn_engine_context ppn_engine_context_t;
+
+// `program` must outlive the model. Errors: UNSUPPORTED naming the operation that the engine cannot
+// run.
+ppn_status_t ppn_engine_model_create(const ppn_mil_program_t* program, const char* function_name,
+                                     const ppn_engine_options_t* options,
+                                     ppn_engine_model_t** out_model) PPN_MUST_USE;
+void ppn_engine_model_free(ppn_engine_model_t* model);
+
+// States start at zero. A context is used by one thread at a time.
+ppn_status_t ppn_engine_context_create(ppn_engine_model_t* model,
+                                       ppn_engine_context_t** out_context) PPN_MUST_USE;
+void ppn_engine_context_free(ppn_engine_context_t* context);
+
+// Input i of the function (states not counted, order of function->inputs) has shape `tensors[i]`'s
+// sizes; data is not touched. Plans everything. Done by ppn_engine_run when shapes changed. Errors:
+// OUT_OF_RANGE naming input, dimension, expected and found.
+ppn_status_t ppn_engine_prepare(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
+                                uint32_t input_count) PPN_MUST_USE;
+// Shape and dtype of output i for the prepared shapes (data-dependent shapes: known only after the
+// run).
+ppn_status_t ppn_engine_output_type(const ppn_engine_context_t* context, uint32_t index,
+                                    ppn_tensor_t* out_type) PPN_MUST_USE;
+
+// Runs. Inputs have the function's dtypes (any strides). `outputs[i].data` NULL: set to the
+// context's own memory, valid until the next run; otherwise the result is written there
+// (contiguous, dtype and sizes as ppn_engine_output_type says).
+ppn_status_t ppn_engine_run(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
+                            uint32_t input_count, ppn_tensor_t* outputs,
+                            uint32_t output_count) PPN_MUST_USE;
+
+// A state's memory, contiguous in its declared dtype: read or overwrite between runs. NOT_FOUND for
+// a wrong name.
+ppn_status_t ppn_engine_state(ppn_engine_context_t* context, const char* name,
+                              ppn_tensor_t* out_view) PPN_MUST_USE;
+
+// Called after each executed step when set: the operation (a fused step names its last) and
+// nanoseconds.
+typedef void (*ppn_engine_trace_t)(void* user_data, const ppn_mil_operation_t* operation,
+                                   uint64_t nanoseconds);
+void ppn_engine_set_trace(ppn_engine_context_t* context, ppn_engine_trace_t trace, void* user_data);
+// Called with every intermediate value of the program (disables fusion; for comparisons).
+typedef void (*ppn_engine_observer_t)(void* user_data, const ppn_mil_value_t* value,
+                                      const ppn_tensor_t* tensor);
+ppn_status_t ppn_engine_set_observer(ppn_engine_context_t* context, ppn_engine_observer_t observer,
+                                     void* user_data) PPN_MUST_USE;
+
+#endif  // PPN_ENGINE_ENGINE_H_
