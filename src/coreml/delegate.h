@@ -4,23 +4,11 @@
 #define PPN_COREML_DELEGATE_H_
 
 #include "coreml/model.h"
+#include "pippin/lowering.h"
 
 #define PPN_COREML_BACKEND_ID "CoreMLBackend"
 
-typedef enum ppn_compute_unit {
-  PPN_COMPUTE_UNIT_ALL,
-  PPN_COMPUTE_UNIT_CPU_ONLY,
-  PPN_COMPUTE_UNIT_CPU_AND_GPU,
-  PPN_COMPUTE_UNIT_CPU_AND_NE
-} ppn_compute_unit_t;
-
-// What CoreMLBackend.generate_compile_specs takes, same defaults.
-typedef struct ppn_coreml_compile_options {
-  ppn_compute_unit_t compute_unit;
-  int minimum_deployment_target;  // specification version (9 = iOS18); 0: none
-  bool float32;                   // compute precision FLOAT32; default FLOAT16
-  bool compiled_model;            // model type COMPILED_MODEL
-} ppn_coreml_compile_options_t;
+// ppn_coreml_compile_options_t is public: pippin/lowering.h.
 
 typedef struct ppn_compile_spec {
   const char* key;

@@ -10,17 +10,10 @@
 
 #include "base/thread_pool.h"
 #include "mil/mil.h"
+#include "pippin/runtime.h"
 #include "tensor/tensor.h"
 
-typedef enum ppn_numerics {
-  PPN_NUMERICS_DEVICE = 0,  // every fp16 result is rounded to fp16 and overflows like it
-  PPN_NUMERICS_FAST = 1,    // fp16 programs compute in fp32, whatever is fastest
-} ppn_numerics_t;
-
-typedef struct ppn_engine_options {
-  ppn_numerics_t numerics;
-  int thread_count;  // 0: one per processor
-} ppn_engine_options_t;
+// ppn_engine_options_t and ppn_numerics_t are public: pippin/runtime.h.
 
 typedef struct ppn_engine_model ppn_engine_model_t;
 typedef struct ppn_engine_context ppn_engine_context_t;

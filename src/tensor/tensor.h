@@ -9,24 +9,8 @@
 #include "base/status.h"
 #include "tensor/dtype.h"
 
-#define PPN_MAX_RANK 16
+// ppn_tensor_t, ppn_tensor_make, ppn_tensor_numel and ppn_tensor_size are public: pippin/tensor.h.
 
-// Strides and offset are in elements. A view owns nothing. `data` points at element 0 of the view.
-// Views of whole-byte dtypes only; sub-byte data is always contiguous and described by rank 1
-// strides of 1.
-typedef struct ppn_tensor {
-  void* data;
-  ppn_dtype_t dtype;
-  int rank;
-  int64_t sizes[PPN_MAX_RANK];
-  int64_t strides[PPN_MAX_RANK];
-} ppn_tensor_t;
-
-// A contiguous (row-major) view over `data`.
-ppn_tensor_t ppn_tensor_make(void* data, ppn_dtype_t dtype, int rank, const int64_t* sizes);
-int64_t ppn_tensor_numel(const ppn_tensor_t* tensor);
-// Bytes of a contiguous tensor of this shape and dtype (sub-byte types rounded up).
-size_t ppn_tensor_size(const ppn_tensor_t* tensor);
 void ppn_strides_contiguous(int rank, const int64_t* sizes, int64_t* out_strides);
 bool ppn_tensor_is_contiguous(const ppn_tensor_t* tensor);
 // Bytes of `numel` elements; false when that overflows.
