@@ -141,29 +141,45 @@ struct ppn_graph {
   uint32_t output_count;
   ppn_node_t *first, *last;
   uint32_t node_count;
-  uint32_t next_unique;    // for ppn_graph_unique_name
-  ppn_string_map_t names;  // value and node names in use, for unique names
+  uint32_t next_unique;                    // for ppn_graph_unique_name
+  ppn_string_map_t names;                  // value and node names in use, for unique names
+  ppn_graph_t *subgraphs, *next_subgraph;  // graphs made by ppn_graph_create_subgraph
 };
 
 // ---- Building (graph/builder.c) ----
 
 ppn_status_t ppn_graph_create(ppn_arena_t* arena, ppn_symbol_table_t* symbols, const char* name,
                               ppn_graph_t** out_graph) PPN_MUST_USE;
-// Frees what is not in the arena (the name table). NULL is fine.
+// A graph for an argument of a node of `parent`: same arena and symbols, own names. Disposed with
+// `parent`, whether or not its node still exists then.
+ppn_status_t ppn_graph_create_subgraph(ppn_graph_t* parent, const char* name,
+                                       ppn_graph_t** out_graph) PPN_MUST_USE;
+// Frees what is not in the arena (the name tables of the graph and its subgraphs). NULL is fine.
 void ppn_graph_dispose(ppn_graph_t* graph);
 
 // A new value that is not yet an input or output of anything. `name` is a wish: made unique when
-// taken.
+// taken. The arrays of `meta` are copied.
 ppn_status_t ppn_graph_new_tensor(ppn_graph_t* graph, const char* name,
                                   const ppn_tensor_meta_t* meta,
                                   ppn_value_t** out_value) PPN_MUST_USE;
 ppn_status_t ppn_graph_new_sym_int(ppn_graph_t* graph, const char* name, ppn_dim_t dim,
                                    ppn_value_t** out_value) PPN_MUST_USE;
+// A new value of another kind.
+ppn_status_t ppn_graph_new_value(ppn_graph_t* graph, const char* name, ppn_value_kind_t kind,
+                                 ppn_value_t** out_value) PPN_MUST_USE;
+// Appends an input. NULL keeps a place without a value (an input fixed at export).
 ppn_status_t ppn_graph_add_input(ppn_graph_t* graph, ppn_value_t* value) PPN_MUST_USE;
+// The same before input `position` (at most input_count).
+ppn_status_t ppn_graph_insert_input(ppn_graph_t* graph, uint32_t position,
+                                    ppn_value_t* value) PPN_MUST_USE;
+// Replaces the output list (copied).
+ppn_status_t ppn_graph_set_outputs(ppn_graph_t* graph, const ppn_argument_t* outputs,
+                                   uint32_t count) PPN_MUST_USE;
 
 // A new node before `before` (NULL: at the end). Arguments are copied (the array, not what they
-// point to); outputs are set up as produced by the node. `location_of` (may be NULL) lends its
-// source location.
+// point to); outputs are set up as produced by the node. `name` is a wish; NULL, or the name of the
+// first output, gives the node that output's name. `location_of` (may be NULL) lends its source
+// location.
 ppn_status_t ppn_graph_new_node(ppn_graph_t* graph, ppn_node_t* before, const char* target,
                                 const char* name, const ppn_argument_t* arguments,
                                 uint32_t argument_count, ppn_value_t* const* outputs,
