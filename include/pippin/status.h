@@ -38,6 +38,10 @@ typedef struct ppn_status* ppn_status_t;
 
 #define ppn_status_ok() ((ppn_status_t)0)
 
+// A new error, for callbacks that report one (pippin/lowering.h: ppn_write_function_t). The message
+// is copied.
+PPN_API ppn_status_t ppn_status_create(ppn_status_code_t code, const char* message);
+
 // The code of `status`; PPN_STATUS_OK for NULL.
 PPN_API ppn_status_code_t ppn_status_code(ppn_status_t status);
 

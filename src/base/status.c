@@ -38,6 +38,10 @@ ppn_status_t ppn_status_make(ppn_status_code_t code, const char* format, ...) {
   return status;
 }
 
+ppn_status_t ppn_status_create(ppn_status_code_t code, const char* message) {
+  return ppn_status_make(code, "%s", message);
+}
+
 ppn_status_t ppn_status_annotate(ppn_status_t status, const char* format, ...) {
   if (!status || status == &out_of_memory_status) return status;
   va_list arguments;

@@ -1,0 +1,10 @@
+"""Pippin: PyTorch exported programs to Core ML, and Core ML on Linux.
+
+The modules mirror ExecuTorch's: an example for ExecuTorch's Core ML backend runs after the word ``executorch`` becomes
+``pippin`` in its imports. Everything is done by the C library; torch is imported only by those who hand over torch objects.
+"""
+
+from pippin._library import Error, version
+
+__version__ = version()
+__all__ = ["Error", "__version__"]
