@@ -3,6 +3,7 @@
 #ifndef PIPPIN_PIPPIN_H_
 #define PIPPIN_PIPPIN_H_
 
+#include "pippin/inspect.h"
 #include "pippin/log.h"
 #include "pippin/lowering.h"
 #include "pippin/model.h"

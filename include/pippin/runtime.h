@@ -66,6 +66,9 @@ PPN_API ppn_status_t ppn_program_open(const char* path, ppn_program_t** out_prog
 PPN_API ppn_status_t ppn_program_open_memory(const void* data, size_t size, const char* name,
                                              ppn_program_t** out_program);
 PPN_API void ppn_program_free(ppn_program_t* program);
+// The program as text: values, instructions, delegates, and the ML Programs in the Core ML
+// delegates. Release with ppn_text_free (pippin/lowering.h).
+PPN_API ppn_status_t ppn_program_dump(const char* path, char** out_text);
 PPN_API uint32_t ppn_program_method_count(const ppn_program_t* program);
 PPN_API const char* ppn_program_method_name(const ppn_program_t* program, uint32_t index);
 

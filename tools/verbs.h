@@ -1,0 +1,9 @@
+// The verbs of the command line, one file each.
+#ifndef PIPPIN_TOOLS_VERBS_H_
+#define PIPPIN_TOOLS_VERBS_H_
+
+#include "options.h"
+
+extern const verb_t verb_lower, verb_run, verb_info, verb_dump, verb_doctor;
+
+#endif  // PIPPIN_TOOLS_VERBS_H_
