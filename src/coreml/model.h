@@ -53,9 +53,13 @@ typedef struct ppn_coreml_model {
   ppn_coreml_interface_t* interfaces;  // one per function, same order as program->functions
   uint32_t interface_count;
   const char* default_function;  // "main"
+  bool is_multifunction;         // described function by function, even if there is only one
   // What was mapped to read it; unmapped by free. NULL when made in memory.
   ppn_file_map_t* maps;
-  uint32_t map_count;
+  uint32_t map_count, map_capacity;
+  // Copies of weight files whose bytes were not aligned in memory (packed into a payload).
+  void** copies;
+  uint32_t copy_count, copy_capacity;
 } ppn_coreml_model_t;
 
 // ---- Making ----
@@ -74,6 +78,7 @@ typedef struct ppn_coreml_package_plan ppn_coreml_package_plan_t;
 ppn_status_t ppn_coreml_package_plan_create(ppn_coreml_model_t* model,
                                             ppn_coreml_package_plan_t** out_plan) PPN_MUST_USE;
 void ppn_coreml_package_plan_free(ppn_coreml_package_plan_t* plan);
+const ppn_coreml_model_t* ppn_coreml_package_plan_model(const ppn_coreml_package_plan_t* plan);
 
 // Files of a package or payload, by path inside it; contents produced on demand.
 typedef struct ppn_package_file {
