@@ -1,0 +1,70 @@
+// May a node be lowered? Checks common to all rows, then the row's own.
+#include "lower/row.h"
+#include "tensor/tensor.h"
+
+enum { MAX_RANK = 5 };
+
+typedef struct check {
+  const ppn_lower_row_t* row;
+  ppn_buffer_t* reason;
+  bool failed;
+} check_t;
+
+static int ios_version(ppn_mil_opset_t opset) {
+  return opset >= PPN_MIL_OPSET_IOS26 ? 26 : (int)opset + 10;
+}
+
+static void check_value(void* context, ppn_value_t** slot) {
+  check_t* check = context;
+  const ppn_value_t* value = *slot;
+  unsigned flags = check->row->flags;
+  if (check->failed || !value) return;
+  if (value->kind == PPN_VALUE_CUSTOM) {
+    check->failed = !ppn_row_refuse(check->reason, "'%s' is a script object", value->name);
+    return;
+  }
+  if (value->kind != PPN_VALUE_TENSOR || flags & PPN_LOWER_ANY_TENSORS) return;
+  const ppn_tensor_meta_t* meta = &value->tensor;
+  if (meta->rank > MAX_RANK) {
+    check->failed = !ppn_row_refuse(check->reason, "'%s' has rank %d; Core ML has at most %d",
+                                    value->name, meta->rank, MAX_RANK);
+    return;
+  }
+  bool is_small = meta->dtype == PPN_DTYPE_INT8 || meta->dtype == PPN_DTYPE_UINT8 ||
+                  meta->dtype == PPN_DTYPE_INT16 || meta->dtype == PPN_DTYPE_UINT16;
+  if (ppn_lower_dtype(meta->dtype) == PPN_DTYPE_INVALID || meta->dtype == PPN_DTYPE_BFLOAT16 ||
+      (is_small && !(flags & PPN_LOWER_SMALL_INTEGERS))) {
+    check->failed = !ppn_row_refuse(check->reason, "'%s' is %s; Core ML cannot compute that here",
+                                    value->name, ppn_dtype_name(meta->dtype));
+    return;
+  }
+  for (int i = 0; i < meta->rank && !(flags & PPN_LOWER_EMPTY_TENSORS); i++) {
+    if (ppn_dim_is(meta->sizes[i], 0)) {
+      check->failed =
+          !ppn_row_refuse(check->reason, "'%s' is empty (dimension %d is 0)", value->name, i);
+      return;
+    }
+  }
+}
+
+bool ppn_lower_is_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
+                            ppn_buffer_t* reason) {
+  const ppn_lower_row_t* row = ppn_lower_row_find(node->target);
+  if (!row) return ppn_row_refuse(reason, "no lowering of %s to Core ML", node->target);
+  if (row->since && options->minimum_opset && options->minimum_opset < row->since) {
+    return ppn_row_refuse(reason, "needs iOS %d (target is iOS %d)", ios_version(row->since),
+                          ios_version(options->minimum_opset));
+  }
+  check_t check = {row, reason, false};
+  for (uint32_t i = 0; i < node->argument_count && !check.failed; i++) {
+    if (node->arguments[i].kind == PPN_ARGUMENT_GRAPH) {
+      return ppn_row_refuse(reason, "argument '%s' is a graph", node->arguments[i].name);
+    }
+    ppn_argument_visit_values(&node->arguments[i], check_value, &check);
+  }
+  for (uint32_t i = 0; i < node->output_count && !check.failed; i++) {
+    check_value(&check, &node->outputs[i]);
+  }
+  if (check.failed) return false;
+  return !row->supported || row->supported(node, options, reason);
+}
