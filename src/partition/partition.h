@@ -49,6 +49,9 @@ typedef struct ppn_partition_result {
 // The lower-case edge name ("aten.mm.default") of a node's operator, in `out`.
 void ppn_edge_name(const ppn_node_t* node, ppn_buffer_t* out);
 
+// Is the node's operator in the skip list? (Any case; "*" names them all.)
+bool ppn_partition_skips(const ppn_partition_options_t* options, const ppn_node_t* node);
+
 // Partitions the program's graph in place: maximal groups of supported nodes whose contraction
 // leaves a DAG, each replaced by one node "executorch_call_delegate" whose arguments are the
 // group's inputs and whose outputs are its results. Unknown names in the skip list are reported by

@@ -1,0 +1,232 @@
+#include "partition/partition.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "partition/groups.h"
+
+#define SKIPPED_REASON "the skip list names it"
+
+// ---- Names ----
+
+void ppn_edge_name(const ppn_node_t* node, ppn_buffer_t* out) {
+  const char* target = node->target;
+  const char* separator = strstr(target, "::");
+  char text[256];
+  size_t size = 0;
+  bool has_overload = strchr(separator ? separator : target, '.') != NULL;
+  for (const char* c = target; *c && size < sizeof(text); ++c) {
+    if (c == separator) {
+      text[size++] = '.';
+      ++c;
+    } else {
+      text[size++] = (char)tolower((unsigned char)*c);
+    }
+  }
+  ppn_buffer_append(out, text, size);
+  if (!has_overload) ppn_buffer_append_text(out, ".default");
+}
+
+static bool equal_ignoring_case(const char* a, const char* b) {
+  while (*a && tolower((unsigned char)*a) == tolower((unsigned char)*b)) ++a, ++b;
+  return !*a && !*b;
+}
+
+bool ppn_partition_skips(const ppn_partition_options_t* options, const ppn_node_t* node) {
+  if (options->skip_op_count == 0) return false;
+  ppn_buffer_t name = {0};
+  ppn_edge_name(node, &name);
+  const char* text = ppn_buffer_text(&name);
+  bool skips = false;
+  for (uint32_t i = 0; i < options->skip_op_count && !skips; ++i) {
+    const char* entry = options->skip_ops[i];
+    skips = strcmp(entry, "*") == 0 || equal_ignoring_case(entry, text);
+  }
+  ppn_buffer_release(&name);
+  return skips;
+}
+
+static void warn_of_unknown_names(const ppn_partition_options_t* options) {
+  for (uint32_t i = 0; i < options->skip_op_count; ++i) {
+    const char* entry = options->skip_ops[i];
+    const char* dot = strchr(entry, '.');
+    if (strcmp(entry, "*") == 0 || (dot && strchr(dot + 1, '.'))) continue;
+    ppn_log(PPN_LOG_WARNING,
+            "the skip list's '%s' names no operator; expected a name such as 'aten.mm.default'",
+            entry);
+  }
+}
+
+bool ppn_node_is_symbolic(const ppn_node_t* node) {
+  for (uint32_t i = 0; i < node->output_count; ++i) {
+    if (node->outputs[i] && node->outputs[i]->kind == PPN_VALUE_TENSOR) return false;
+  }
+  return node->output_count > 0;
+}
+
+// ---- Support ----
+
+typedef struct survey {
+  ppn_exported_program_t* program;
+  const ppn_partition_options_t* options;
+  ppn_partition_result_t* result;
+  bool* is_supported;      // by node id
+  const char** reasons;    // by node id; NULL for supported nodes
+  ppn_string_map_t texts;  // each reason once
+} survey_t;
+
+static ppn_status_t keep_reason(survey_t* survey, ppn_buffer_t* text, const char** out_reason) {
+  ppn_string_view_t reason = {(const char*)text->data, text->size};
+  PPN_RETURN_IF_ERROR(ppn_buffer_status(text));
+  *out_reason = ppn_string_map_get(&survey->texts, reason);
+  if (*out_reason) return ppn_status_ok();
+  char* copy = ppn_arena_strdup(&survey->result->arena, reason);
+  if (!copy) return ppn_out_of_memory();
+  *out_reason = copy;
+  return ppn_string_map_set(&survey->texts, ppn_sv(copy), copy);
+}
+
+static ppn_status_t ask_predicate(survey_t* survey) {
+  const ppn_partition_options_t* options = survey->options;
+  ppn_buffer_t text = {0};
+  ppn_status_t status = NULL;
+  for (ppn_node_t* node = survey->program->graph->first; node && !status; node = node->next) {
+    text.size = 0;
+    if (ppn_partition_skips(options, node)) {
+      ppn_buffer_append_text(&text, SKIPPED_REASON);
+    } else if (options->is_supported(options->context, node, &text)) {
+      survey->is_supported[node->id] = true;
+      continue;
+    }
+    status = keep_reason(survey, &text, &survey->reasons[node->id]);
+  }
+  ppn_buffer_release(&text);
+  return status;
+}
+
+static ppn_status_t refuse_unsupported(survey_t* survey) {
+  ppn_buffer_t list = {0};
+  uint32_t count = 0;
+  for (const ppn_node_t* node = survey->program->graph->first; node; node = node->next) {
+    if (!survey->reasons[node->id]) continue;
+    ppn_buffer_printf(&list, "%s%s: %s", count++ ? "; " : "", ppn_node_describe(node),
+                      survey->reasons[node->id]);
+  }
+  ppn_status_t status = NULL;
+  if (count) {
+    status = ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                             "lower_full_graph was asked for, but %u node%s cannot be lowered: %s",
+                             count, count == 1 ? "" : "s", ppn_buffer_text(&list));
+  }
+  ppn_buffer_release(&list);
+  return status;
+}
+
+// ---- Groups ----
+
+// Nodes that compute sizes alone are no work for a backend, and sizes cannot cross its border: a
+// group of them is dissolved; a size that a group makes for others is computed outside as well.
+static void dissolve_symbolic_groups(const ppn_graph_t* graph, ppn_groups_t* groups) {
+  bool* computes = calloc(groups->count + (size_t)1, sizeof(bool));
+  if (!computes) return;
+  for (const ppn_node_t* node = graph->first; node; node = node->next) {
+    uint32_t group = groups->group_of[node->id];
+    if (group != PPN_NO_GROUP && !ppn_node_is_symbolic(node)) computes[group] = true;
+  }
+  for (const ppn_node_t* node = graph->first; node; node = node->next) {
+    uint32_t group = groups->group_of[node->id];
+    if (group != PPN_NO_GROUP && !computes[group]) groups->group_of[node->id] = PPN_NO_GROUP;
+  }
+  free(computes);
+}
+
+// ---- Report ----
+
+static ppn_status_t report_undelegated(survey_t* survey) {
+  ppn_partition_result_t* result = survey->result;
+  const ppn_graph_t* graph = survey->program->graph;
+  PPN_ARENA_NEW(&result->arena, graph->node_count, &result->undelegated);
+  for (const ppn_node_t* node = graph->first; node; node = node->next) {
+    if (!survey->reasons[node->id] && (survey->is_supported[node->id])) continue;
+    result->undelegated[result->undelegated_count++] =
+        (ppn_undelegated_t){node, survey->reasons[node->id]};
+  }
+  return ppn_status_ok();
+}
+
+// One line for each reason, with the first place it comes from.
+static void log_reasons(const survey_t* survey) {
+  const ppn_partition_result_t* result = survey->result;
+  for (size_t i = 0; i < survey->texts.count; ++i) {
+    const char* reason = survey->texts.entries[i].value;
+    const ppn_node_t* first = NULL;
+    uint32_t count = 0;
+    for (uint32_t j = 0; j < result->undelegated_count; ++j) {
+      if (result->undelegated[j].reason != reason) continue;
+      if (count++ == 0) first = result->undelegated[j].node;
+    }
+    if (!first) continue;
+    bool is_wanted = strcmp(reason, SKIPPED_REASON) == 0;
+    ppn_log(is_wanted ? PPN_LOG_INFO : PPN_LOG_WARNING, "%u node%s on the CPU: %s; first: %s",
+            count, count == 1 ? " stays" : "s stay", reason, ppn_node_describe(first));
+  }
+}
+
+// ---- Partitioning ----
+
+static ppn_status_t partition(survey_t* survey, ppn_users_t* users) {
+  ppn_graph_t* graph = survey->program->graph;
+  PPN_RETURN_IF_ERROR(ask_predicate(survey));
+  if (survey->options->lower_full_graph) PPN_RETURN_IF_ERROR(refuse_unsupported(survey));
+  PPN_RETURN_IF_ERROR(report_undelegated(survey));
+  ppn_groups_t groups;
+  PPN_RETURN_IF_ERROR(ppn_groups_find(graph, users, survey->is_supported, &groups));
+  dissolve_symbolic_groups(graph, &groups);
+  ppn_status_t status = ppn_groups_make_adjacent(graph, users, &groups);
+  if (!status) {
+    status = ppn_groups_cut(survey->program, survey->options, &groups, survey->result);
+  }
+  ppn_groups_release(&groups);
+  if (!status) log_reasons(survey);
+  return status;
+}
+
+ppn_status_t ppn_partition_program(ppn_exported_program_t* program,
+                                   const ppn_partition_options_t* options,
+                                   ppn_partition_result_t* out_result) {
+  *out_result = (ppn_partition_result_t){0};
+  survey_t survey = {.program = program, .options = options, .result = out_result};
+  warn_of_unknown_names(options);
+  ppn_users_t users;
+  PPN_RETURN_IF_ERROR(ppn_users_build(program->graph, &users));
+  size_t nodes = program->graph->node_count + (size_t)1;
+  survey.is_supported = calloc(nodes, sizeof(bool));
+  survey.reasons = calloc(nodes, sizeof(char*));
+  ppn_status_t status = ppn_out_of_memory();
+  if (survey.is_supported && survey.reasons) {
+    ppn_status_consume(status);
+    status = partition(&survey, &users);
+  }
+  ppn_users_release(&users);
+  ppn_string_map_release(&survey.texts);
+  free(survey.is_supported);
+  free((void*)survey.reasons);
+  if (status) ppn_partition_result_release(out_result);
+  return status;
+}
+
+void ppn_partition_result_release(ppn_partition_result_t* result) {
+  for (uint32_t i = 0; i < result->partition_count; ++i) {
+    ppn_exported_program_t* submodule = result->partitions[i].submodule;
+    if (!submodule) continue;
+    // Symbols and constants are the parent's.
+    ppn_graph_dispose(submodule->graph);
+    ppn_string_map_release(&submodule->constants);
+    ppn_arena_release(&submodule->arena);
+    free(submodule);
+  }
+  ppn_arena_release(&result->arena);
+  *result = (ppn_partition_result_t){0};
+}
