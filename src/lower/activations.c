@@ -178,12 +178,6 @@ static ppn_status_t lower_log_sigmoid(ppn_lower_context_t* context, const ppn_no
       ppn_row_binary_number(context, "mul", ppn_row_unary(context, "softplus", negated), -1));
 }
 
-static ppn_status_t lower_tanhshrink(ppn_lower_context_t* context, const ppn_node_t* node) {
-  ppn_mil_value_t* x = input(context, node);
-  return ppn_row_result(context, node,
-                        ppn_row_binary(context, "sub", x, ppn_row_unary(context, "tanh", x)));
-}
-
 // 0 within [-lambda, lambda], x outside
 static ppn_status_t lower_hardshrink(ppn_lower_context_t* context, const ppn_node_t* node) {
   ppn_mil_value_t* x = input(context, node);
@@ -301,7 +295,6 @@ static const ppn_lower_row_t rows[] = {
     {"aten::softplus", lower_softplus, NULL, 0, 0},
     {"aten::mish", lower_mish, NULL, 0, 0},
     {"aten::log_sigmoid", lower_log_sigmoid, NULL, 0, 0},
-    {"aten::tanhshrink", lower_tanhshrink, NULL, 0, 0},
     {"aten::hardshrink", lower_hardshrink, NULL, 0, 0},
     {"aten::softshrink", lower_softshrink, NULL, 0, 0},
     {"aten::threshold", lower_threshold, NULL, 0, 0},

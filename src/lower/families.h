@@ -23,6 +23,7 @@
   FAMILY(scatter)                  \
   FAMILY(creation)                 \
   FAMILY(sorting)                  \
+  FAMILY(recurrent)                \
   FAMILY(symbolic)
 
 #define PPN_LOWER_DECLARE_FAMILY(name) extern const ppn_lower_family_t ppn_lower_family_##name;
