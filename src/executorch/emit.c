@@ -131,44 +131,43 @@ static ppn_method_emitter_t* next_emitter(emission_t* emission, const ppn_emit_o
   return emitter;
 }
 
-static ppn_status_t emit_methods(emission_t* emission, const ppn_edge_method_t* methods,
-                                 uint32_t method_count,
-                                 const ppn_constant_method_t* constant_methods,
-                                 uint32_t constant_method_count,
+static ppn_status_t emit_methods(emission_t* emission, const ppn_emission_source_t* source,
                                  const ppn_emit_options_t* options) {
   const ppn_edge_method_t** sorted;
-  size_t count = (size_t)method_count + constant_method_count;
-  PPN_ARENA_NEW(&emission->arena, method_count, &sorted);
+  size_t count = (size_t)source->method_count + source->constant_method_count;
+  PPN_ARENA_NEW(&emission->arena, source->method_count, &sorted);
   PPN_ARENA_NEW(&emission->arena, count, &emission->emitters);
   PPN_ARENA_NEW(&emission->arena, count, &emission->plans);
-  for (uint32_t i = 0; i < method_count; ++i) sorted[i] = &methods[i];
-  qsort((void*)sorted, method_count, sizeof(*sorted), by_name);
-  for (uint32_t i = 0; i < method_count; ++i) {
+  for (uint32_t i = 0; i < source->method_count; ++i) sorted[i] = &source->methods[i];
+  qsort((void*)sorted, source->method_count, sizeof(*sorted), by_name);
+  for (uint32_t i = 0; i < source->method_count; ++i) {
     ppn_method_emitter_t* emitter = next_emitter(emission, options);
     emitter->method = sorted[i];
     emitter->program = sorted[i]->program;
     PPN_RETURN_IF_ERROR_ANNOTATED(ppn_method_emit(emitter, &emission->plans[i]), "method '%s'",
                                   sorted[i]->name);
   }
-  for (uint32_t i = 0; i < constant_method_count; ++i) {
+  for (uint32_t i = 0; i < source->constant_method_count; ++i) {
+    const ppn_constant_method_t* method = &source->constant_methods[i];
     PPN_RETURN_IF_ERROR_ANNOTATED(
-        ppn_constant_method_emit(next_emitter(emission, options), &constant_methods[i],
-                                 &emission->plans[method_count + i]),
-        "constant method '%s'", constant_methods[i].name);
+        ppn_constant_method_emit(next_emitter(emission, options), method,
+                                 &emission->plans[source->method_count + i]),
+        "constant method '%s'", method->name);
   }
   return ppn_status_ok();
 }
 
-static ppn_status_t write_program(emission_t* emission, const ppn_named_data_t* named_data,
-                                  uint32_t named_data_count, const ppn_emit_options_t* options,
-                                  ppn_sink_t sink) {
+static ppn_status_t describe(emission_t* emission, const ppn_emission_source_t* source,
+                             const ppn_emit_options_t* options, ppn_pte_program_t* out_program) {
+  PPN_RETURN_IF_ERROR(check_operators(source->methods, source->method_count));
+  PPN_RETURN_IF_ERROR(emit_methods(emission, source, options));
   ppn_pte_named_data_t* entries;
-  PPN_ARENA_NEW(&emission->arena, named_data_count, &entries);
-  for (uint32_t i = 0; i < named_data_count; ++i) {
-    entries[i] =
-        (ppn_pte_named_data_t){named_data[i].key, named_data[i].content, named_data[i].alignment};
+  PPN_ARENA_NEW(&emission->arena, source->named_data_count, &entries);
+  for (uint32_t i = 0; i < source->named_data_count; ++i) {
+    const ppn_named_data_t* data = &source->named_data[i];
+    entries[i] = (ppn_pte_named_data_t){data->key, data->content, data->alignment};
   }
-  ppn_pte_program_t program = {
+  *out_program = (ppn_pte_program_t){
       .plans = emission->plans,
       .plan_count = emission->emitter_count,
       .constants = emission->constants.producers,
@@ -176,28 +175,38 @@ static ppn_status_t write_program(emission_t* emission, const ppn_named_data_t* 
       .payloads = emission->payloads.payloads,
       .payload_count = emission->payloads.count,
       .named_data = entries,
-      .named_data_count = named_data_count,
+      .named_data_count = source->named_data_count,
       .segment_alignment = options->segment_alignment,
       .constant_alignment = options->constant_tensor_alignment,
   };
-  return ppn_pte_write(&program, sink);
+  return ppn_status_ok();
 }
 
-ppn_status_t ppn_emit_program(const ppn_edge_method_t* methods, uint32_t method_count,
-                              const ppn_constant_method_t* constant_methods,
-                              uint32_t constant_method_count, const ppn_named_data_t* named_data,
-                              uint32_t named_data_count, const ppn_emit_options_t* options,
-                              ppn_sink_t sink) {
-  PPN_RETURN_IF_ERROR(check_operators(methods, method_count));
-  emission_t emission = {0};
-  ppn_status_t status = emit_methods(&emission, methods, method_count, constant_methods,
-                                     constant_method_count, options);
-  if (!status) status = write_program(&emission, named_data, named_data_count, options, sink);
-  for (uint32_t i = 0; i < emission.emitter_count; ++i) {
-    ppn_method_emitter_release(&emission.emitters[i]);
+static void release(emission_t* emission) {
+  for (uint32_t i = 0; i < emission->emitter_count; ++i) {
+    ppn_method_emitter_release(&emission->emitters[i]);
   }
-  ppn_constant_pool_release(&emission.constants);
-  ppn_payload_pool_release(&emission.payloads);
-  ppn_arena_release(&emission.arena);
+  ppn_constant_pool_release(&emission->constants);
+  ppn_payload_pool_release(&emission->payloads);
+  ppn_arena_release(&emission->arena);
+}
+
+ppn_status_t ppn_emit_program(const ppn_emission_source_t* source,
+                              const ppn_emit_options_t* options, ppn_sink_t sink) {
+  emission_t emission = {0};
+  ppn_pte_program_t program;
+  ppn_status_t status = describe(&emission, source, options, &program);
+  if (!status) status = ppn_pte_write(&program, sink);
+  release(&emission);
+  return status;
+}
+
+ppn_status_t ppn_emit_program_size(const ppn_emission_source_t* source,
+                                   const ppn_emit_options_t* options, uint64_t* out_size) {
+  emission_t emission = {0};
+  ppn_pte_program_t program;
+  ppn_status_t status = describe(&emission, source, options, &program);
+  if (!status) status = ppn_pte_size(&program, out_size);
+  release(&emission);
   return status;
 }

@@ -42,13 +42,24 @@ typedef struct ppn_emit_options {
 } ppn_emit_options_t;
 ppn_emit_options_t ppn_emit_options_defaults(void);
 
+// What becomes a `.pte`. Borrowed: nothing is copied or freed. Methods' programs are numbered anew.
+typedef struct ppn_emission_source {
+  const ppn_edge_method_t* methods;
+  uint32_t method_count;
+  const ppn_constant_method_t* constant_methods;
+  uint32_t constant_method_count;
+  const ppn_named_data_t* named_data;
+  uint32_t named_data_count;
+} ppn_emission_source_t;
+
 // Writes the whole program in order to `sink`. Methods are sorted by name. Everything that is left
 // on the CPU must have an out-variant (ppn_aten_out_variant). Errors: UNSUPPORTED listing every
 // operator without one, with source lines.
-ppn_status_t ppn_emit_program(const ppn_edge_method_t* methods, uint32_t method_count,
-                              const ppn_constant_method_t* constant_methods,
-                              uint32_t constant_method_count, const ppn_named_data_t* named_data,
-                              uint32_t named_data_count, const ppn_emit_options_t* options,
-                              ppn_sink_t sink) PPN_MUST_USE;
+ppn_status_t ppn_emit_program(const ppn_emission_source_t* source,
+                              const ppn_emit_options_t* options, ppn_sink_t sink) PPN_MUST_USE;
+// The size of what ppn_emit_program would write; weights are not read.
+ppn_status_t ppn_emit_program_size(const ppn_emission_source_t* source,
+                                   const ppn_emit_options_t* options,
+                                   uint64_t* out_size) PPN_MUST_USE;
 
 #endif  // PPN_EXECUTORCH_EMIT_H_

@@ -404,13 +404,23 @@ static ppn_status_t send_program(counting_sink_t* out, ppn_span_t flatbuffer, ui
   return ppn_sink_write(sink, f + PREFIX_SIZE, flatbuffer.size - PREFIX_SIZE);
 }
 
-static ppn_status_t send_all(writer_t* writer, ppn_span_t flatbuffer, ppn_sink_t sink) {
+// Where things are in the file: no header and no base when there are no segment bytes.
+typedef struct placement {
+  ppn_span_t flatbuffer;
+  size_t header_size;
+  uint64_t base, size;
+} placement_t;
+
+static ppn_status_t send_all(const writer_t* writer, const placement_t* placement,
+                             ppn_sink_t sink) {
   const ppn_pte_program_t* program = writer->program;
-  if (writer->segment_end == 0) return ppn_sink_write(sink, flatbuffer.data, flatbuffer.size);
-  size_t header_size = ppn_align(HEADER_SIZE, writer->builder.alignment);
-  uint64_t base = ppn_align(header_size + flatbuffer.size, writer->segment_alignment);
+  uint64_t base = placement->base;
+  if (base == 0) {
+    return ppn_sink_write(sink, placement->flatbuffer.data, placement->flatbuffer.size);
+  }
   counting_sink_t out = {sink, 0};
-  PPN_RETURN_IF_ERROR(send_program(&out, flatbuffer, base, writer->segment_end, header_size));
+  PPN_RETURN_IF_ERROR(
+      send_program(&out, placement->flatbuffer, base, writer->segment_end, placement->header_size));
   for (uint32_t i = 0; i < program->constant_count; ++i) {
     PPN_RETURN_IF_ERROR(
         send(&out, base + writer->constant_offsets[i + 1], &program->constants[i], "constant", i));
@@ -435,25 +445,49 @@ static ppn_status_t check_alignment(const char* what, uint64_t alignment) {
                          what, (unsigned long long)alignment);
 }
 
-ppn_status_t ppn_pte_write(const ppn_pte_program_t* program, ppn_sink_t sink) {
-  writer_t writer = {.program = program};
-  writer.segment_alignment =
+static ppn_status_t prepare(writer_t* writer, placement_t* out) {
+  const ppn_pte_program_t* program = writer->program;
+  writer->segment_alignment =
       program->segment_alignment ? program->segment_alignment : DEFAULT_SEGMENT_ALIGNMENT;
-  writer.constant_alignment =
+  writer->constant_alignment =
       program->constant_alignment ? program->constant_alignment : DEFAULT_CONSTANT_ALIGNMENT;
-  PPN_RETURN_IF_ERROR(check_alignment("segment alignment", writer.segment_alignment));
-  PPN_RETURN_IF_ERROR(check_alignment("constant tensor alignment", writer.constant_alignment));
+  PPN_RETURN_IF_ERROR(check_alignment("segment alignment", writer->segment_alignment));
+  PPN_RETURN_IF_ERROR(check_alignment("constant tensor alignment", writer->constant_alignment));
   for (uint32_t i = 0; i < program->named_data_count; ++i) {
     PPN_RETURN_IF_ERROR(
         check_alignment("the alignment of named data", program->named_data[i].alignment));
   }
-  ppn_span_t flatbuffer;
-  ppn_status_t status = lay_out(&writer);
-  if (!status) status = build(&writer, &flatbuffer);
-  if (!status) status = send_all(&writer, flatbuffer, sink);
-  ppn_flatbuffer_builder_release(&writer.builder);
-  free(writer.constant_offsets);
-  free(writer.segments);
-  free(writer.refs);
+  PPN_RETURN_IF_ERROR(lay_out(writer));
+  PPN_RETURN_IF_ERROR(build(writer, &out->flatbuffer));
+  out->size = out->flatbuffer.size;
+  if (writer->segment_end == 0) return ppn_status_ok();
+  out->header_size = ppn_align(HEADER_SIZE, writer->builder.alignment);
+  out->base = ppn_align(out->header_size + out->flatbuffer.size, writer->segment_alignment);
+  out->size = out->base + writer->segment_end;
+  return ppn_status_ok();
+}
+
+static void release(writer_t* writer) {
+  ppn_flatbuffer_builder_release(&writer->builder);
+  free(writer->constant_offsets);
+  free(writer->segments);
+  free(writer->refs);
+}
+
+ppn_status_t ppn_pte_write(const ppn_pte_program_t* program, ppn_sink_t sink) {
+  writer_t writer = {.program = program};
+  placement_t placement = {0};
+  ppn_status_t status = prepare(&writer, &placement);
+  if (!status) status = send_all(&writer, &placement, sink);
+  release(&writer);
+  return status;
+}
+
+ppn_status_t ppn_pte_size(const ppn_pte_program_t* program, uint64_t* out_size) {
+  writer_t writer = {.program = program};
+  placement_t placement = {0};
+  ppn_status_t status = prepare(&writer, &placement);
+  *out_size = placement.size;
+  release(&writer);
   return status;
 }

@@ -106,5 +106,7 @@ typedef struct ppn_pte_program {
 // OUT_OF_RANGE (a description over 2 GB), INTERNAL (a producer that did not send the bytes it
 // announced), and those of producers and sink.
 ppn_status_t ppn_pte_write(const ppn_pte_program_t* program, ppn_sink_t sink) PPN_MUST_USE;
+// The size of the file, from the layout alone: no producer is asked to write.
+ppn_status_t ppn_pte_size(const ppn_pte_program_t* program, uint64_t* out_size) PPN_MUST_USE;
 
 #endif  // PPN_FORMATS_PTE_WRITER_H_

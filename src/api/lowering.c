@@ -1,0 +1,227 @@
+// The lowering session: methods in, an edge program out; then a `.pte` or a package.
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/lowering_session.h"
+
+ppn_coreml_partitioner_t ppn_coreml_partitioner_defaults(void) {
+  ppn_coreml_partitioner_t partitioner = {.take_over_mutable_buffer = true,
+                                          .take_over_constant_data = true};
+  return partitioner;
+}
+
+// ---- Progress ----
+
+static void report_progress(const ppn_edge_program_t* program, const char* stage, double fraction) {
+  if (program->options.progress) {
+    program->options.progress(program->options.progress_user_data, stage, fraction);
+  }
+}
+
+// ---- Making ----
+
+static ppn_status_t make_edge_method(ppn_edge_program_t* program, uint32_t index,
+                                     const ppn_coreml_partitioner_t* partitioner) {
+  const ppn_lowered_method_t* method = &program->methods[index];
+  uint32_t count = method->partitions.partition_count, spec_count = 0;
+  ppn_compile_spec_t* specs = NULL;
+  ppn_lowered_module_t* modules;
+  if (partitioner) {
+    PPN_RETURN_IF_ERROR(ppn_coreml_compile_specs(&partitioner->compile_options, &program->arena,
+                                                 &specs, &spec_count));
+  }
+  PPN_ARENA_NEW(&program->arena, count, &modules);
+  for (uint32_t i = 0; i < count; ++i) {
+    modules[i] = (ppn_lowered_module_t){.name = method->partitions.partitions[i].call->name,
+                                        .backend_id = PPN_COREML_BACKEND_ID,
+                                        .compile_specs = specs,
+                                        .compile_spec_count = spec_count,
+                                        .payload = &method->delegates[i].payload};
+  }
+  program->edge_methods[index] = (ppn_edge_method_t){
+      .name = method->name, .program = method->program, .modules = modules, .module_count = count};
+  return ppn_status_ok();
+}
+
+static ppn_status_t lower_method(ppn_edge_program_t* program, uint32_t index,
+                                 const ppn_edge_method_source_t* source) {
+  ppn_lowered_method_t* method = &program->methods[index];
+  double start = (double)index / program->method_count, share = 1.0 / program->method_count;
+  method->name = ppn_arena_strdup(&program->arena, ppn_sv(source->name ? source->name : "forward"));
+  if (!method->name) return ppn_out_of_memory();
+  method->program = source->program;
+  PPN_RETURN_IF_ERROR(
+      ppn_lowering_transform(source->program, source->partitioner, &method->partitions));
+  uint32_t count = method->partitions.partition_count;
+  PPN_ARENA_NEW(&program->arena, count, &method->delegates);
+  for (uint32_t i = 0; i < count; ++i) {
+    report_progress(program, "lowering", start + share * (i + 1) / (count + 1));
+    const ppn_partition_t* partition = &method->partitions.partitions[i];
+    PPN_RETURN_IF_ERROR_ANNOTATED(
+        ppn_lowering_delegate(partition, &source->partitioner->compile_options,
+                              &method->delegates[i]),
+        "%s", partition->call->name);
+  }
+  return make_edge_method(program, index, source->partitioner);
+}
+
+static ppn_status_t check_names(const ppn_edge_method_source_t* methods, size_t count) {
+  ppn_string_map_t names = {0};
+  ppn_status_t status = NULL;
+  for (size_t i = 0; !status && i < count; ++i) {
+    ppn_string_view_t name = ppn_sv(methods[i].name ? methods[i].name : "forward");
+    if (ppn_string_map_find(&names, name)) {
+      status = ppn_status_make(PPN_STATUS_INVALID_ARGUMENT, "two methods are called '%.*s'",
+                               PPN_SV(name));
+    } else {
+      status = ppn_string_map_set(&names, name, methods[i].program);
+    }
+  }
+  ppn_string_map_release(&names);
+  return status;
+}
+
+static ppn_status_t lower_methods(ppn_edge_program_t* program,
+                                  const ppn_edge_method_source_t* methods, size_t method_count) {
+  PPN_RETURN_IF_ERROR(check_names(methods, method_count));
+  PPN_ARENA_NEW(&program->arena, method_count, &program->methods);
+  PPN_ARENA_NEW(&program->arena, method_count, &program->edge_methods);
+  program->method_count = (uint32_t)method_count;
+  for (uint32_t i = 0; i < program->method_count; ++i) {
+    report_progress(program, "lowering", (double)i / (double)method_count);
+    ppn_status_t status = lower_method(program, i, &methods[i]);
+    if (status && method_count > 1) {
+      status = ppn_status_annotate(status, "method '%s'", program->methods[i].name);
+    }
+    PPN_RETURN_IF_ERROR(status);
+  }
+  return ppn_lowering_report(program);
+}
+
+ppn_status_t ppn_to_edge_transform_and_lower(const ppn_edge_method_source_t* methods,
+                                             size_t method_count,
+                                             const ppn_lowering_options_t* options,
+                                             ppn_edge_program_t** out_program) {
+  *out_program = NULL;
+  if (method_count == 0 || method_count > UINT32_MAX) {
+    return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT, "expected at least one method to lower");
+  }
+  ppn_edge_program_t* program = calloc(1, sizeof(*program));
+  if (!program) return ppn_out_of_memory();
+  if (options) program->options = *options;
+  ppn_status_t status = lower_methods(program, methods, method_count);
+  if (status) {
+    ppn_edge_program_free(program);
+    return status;
+  }
+  *out_program = program;
+  return ppn_status_ok();
+}
+
+void ppn_edge_program_free(ppn_edge_program_t* program) {
+  if (!program) return;
+  for (uint32_t i = 0; i < program->method_count; ++i) {
+    ppn_lowered_method_t* method = &program->methods[i];
+    for (uint32_t j = 0; method->delegates && j < method->partitions.partition_count; ++j) {
+      ppn_delegate_release(&method->delegates[j]);
+    }
+    ppn_partition_result_release(&method->partitions);
+  }
+  ppn_arena_release(&program->arena);
+  free(program);
+}
+
+// ---- Writing ----
+
+static ppn_emission_source_t emission_source(const ppn_edge_program_t* program) {
+  ppn_emission_source_t source = {.methods = program->edge_methods,
+                                  .method_count = program->method_count};
+  return source;
+}
+
+static ppn_emit_options_t emit_options(const ppn_edge_program_t* program) {
+  ppn_emit_options_t options = ppn_emit_options_defaults();
+  if (program->options.segment_alignment) {
+    options.segment_alignment = program->options.segment_alignment;
+  }
+  if (program->options.constant_tensor_alignment) {
+    options.constant_tensor_alignment = program->options.constant_tensor_alignment;
+  }
+  return options;
+}
+
+// Tells the progress of writing, at steps large enough not to slow it down.
+#define PROGRESS_STEP ((uint64_t)8 << 20)
+
+typedef struct observed_sink {
+  ppn_sink_t target;
+  const ppn_edge_program_t* program;
+  uint64_t written, reported, size;
+} observed_sink_t;
+
+static ppn_status_t observe(void* self, const void* data, size_t size) {
+  observed_sink_t* sink = self;
+  sink->written += size;
+  if (sink->size && sink->written - sink->reported >= PROGRESS_STEP) {
+    sink->reported = sink->written;
+    report_progress(sink->program, "writing", (double)sink->written / (double)sink->size);
+  }
+  return ppn_sink_write(sink->target, data, size);
+}
+
+static ppn_status_t write_program(ppn_edge_program_t* program, ppn_sink_t target) {
+  ppn_emission_source_t source = emission_source(program);
+  ppn_emit_options_t options = emit_options(program);
+  observed_sink_t sink = {.target = target, .program = program};
+  if (program->options.progress) {
+    PPN_RETURN_IF_ERROR(ppn_emit_program_size(&source, &options, &sink.size));
+  }
+  return ppn_emit_program(&source, &options, (ppn_sink_t){observe, &sink});
+}
+
+ppn_status_t ppn_edge_program_write(ppn_edge_program_t* program, const char* path) {
+  ppn_file_writer_t* writer;
+  PPN_RETURN_IF_ERROR(ppn_file_writer_open(path, &writer));
+  ppn_status_t status = write_program(program, ppn_file_writer_sink(writer));
+  if (status) {
+    ppn_file_writer_abandon(writer);
+    return status;
+  }
+  return ppn_file_writer_commit(writer);
+}
+
+typedef struct caller_sink {
+  ppn_write_function_t write;
+  void* user_data;
+} caller_sink_t;
+
+static ppn_status_t pass_on(void* self, const void* data, size_t size) {
+  const caller_sink_t* sink = self;
+  return sink->write(sink->user_data, data, size);
+}
+
+ppn_status_t ppn_edge_program_write_to(ppn_edge_program_t* program, ppn_write_function_t write,
+                                       void* user_data) {
+  caller_sink_t sink = {write, user_data};
+  return write_program(program, (ppn_sink_t){pass_on, &sink});
+}
+
+ppn_status_t ppn_edge_program_size(ppn_edge_program_t* program, uint64_t* out_size) {
+  ppn_emission_source_t source = emission_source(program);
+  ppn_emit_options_t options = emit_options(program);
+  return ppn_emit_program_size(&source, &options, out_size);
+}
+
+ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const char* method,
+                                            size_t index, const char* path) {
+  for (uint32_t i = 0; i < program->method_count; ++i) {
+    const ppn_lowered_method_t* lowered = &program->methods[i];
+    if (strcmp(lowered->name, method) != 0) continue;
+    if (index < lowered->partitions.partition_count) {
+      return ppn_coreml_package_write(lowered->delegates[index].plan, path);
+    }
+    return ppn_status_make(PPN_STATUS_NOT_FOUND, "method '%s' has %u partitions; %zu was asked for",
+                           method, lowered->partitions.partition_count, index);
+  }
+  return ppn_status_make(PPN_STATUS_NOT_FOUND, "no method is called '%s'", method);
+}

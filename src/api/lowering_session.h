@@ -1,0 +1,48 @@
+// What stands behind ppn_edge_program_t. Private to the api layer.
+#ifndef PPN_API_LOWERING_SESSION_H_
+#define PPN_API_LOWERING_SESSION_H_
+
+#include "coreml/delegate.h"
+#include "executorch/emit.h"
+#include "lower/lower.h"
+#include "partition/partition.h"
+#include "pippin/lowering.h"
+
+// One delegate: from a group of nodes to the bytes of its payload. Each member borrows the one
+// before it.
+typedef struct ppn_delegate {
+  ppn_mil_program_t* program;
+  ppn_coreml_model_t* model;
+  ppn_coreml_package_plan_t* plan;
+  ppn_producer_t payload;
+} ppn_delegate_t;
+
+typedef struct ppn_lowered_method {
+  const char* name;
+  ppn_exported_program_t* program;  // the caller's
+  ppn_partition_result_t partitions;
+  ppn_delegate_t* delegates;  // one per partition
+} ppn_lowered_method_t;
+
+struct ppn_edge_program {
+  ppn_arena_t arena;
+  ppn_lowering_options_t options;
+  ppn_lowered_method_t* methods;
+  uint32_t method_count;
+  ppn_edge_method_t* edge_methods;  // what is emitted, by method
+  ppn_method_report_t* reports;     // by method
+};
+
+// The steps on one method (lowering_method.c). `partitioner` NULL: nothing is delegated.
+ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
+                                    const ppn_coreml_partitioner_t* partitioner,
+                                    ppn_partition_result_t* out_partitions) PPN_MUST_USE;
+ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
+                                   const ppn_coreml_compile_options_t* options,
+                                   ppn_delegate_t* out_delegate) PPN_MUST_USE;
+void ppn_delegate_release(ppn_delegate_t* delegate);
+
+// Fills program->reports (lowering_report.c).
+ppn_status_t ppn_lowering_report(ppn_edge_program_t* program) PPN_MUST_USE;
+
+#endif  // PPN_API_LOWERING_SESSION_H_
