@@ -108,6 +108,7 @@ ppn_flatbuffer_ref_t ppn_flatbuffer_ref_vector(ppn_flatbuffer_builder_t* builder
 void ppn_flatbuffer_table_start(ppn_flatbuffer_builder_t* builder) {
   memset(builder->fields, 0, sizeof(builder->fields));
   builder->slot_count = 0;
+  pad(builder, 0, 4);  // outside the table: equal tables then have equal vtables more often
   builder->table_end = builder->size;
 }
 

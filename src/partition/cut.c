@@ -110,7 +110,8 @@ static ppn_value_t** outside_values(const cut_t* cut, size_t* out_count) {
 static ppn_input_spec_t inner_spec(cut_t* cut, const ppn_value_t* value, bool* out_is_owned) {
   const cutter_t* cutter = cut->cutter;
   ppn_input_spec_t spec = {.kind = PPN_INPUT_USER, .name = value->name};
-  const ppn_input_spec_t* outer = ppn_exported_program_input_spec(cutter->program, value);
+  const ppn_input_spec_t* outer =
+      value->producer ? NULL : &cutter->program->inputs[value->output_index];
   *out_is_owned = false;
   if (!outer || outer->kind == PPN_INPUT_USER || !outer->constant) return spec;
   uint32_t mutation;
