@@ -29,7 +29,9 @@ static ppn_status_t lower_cat(ppn_lower_context_t* context, const ppn_node_t* no
     if (is_empty(&tensors->u.values[i]->tensor)) continue;
     parts[count++] = ppn_row_list_item(context, tensors, i, dtype);
   }
-  int64_t axis = ppn_row_axis(node, "dim", 0, ppn_row_output(node, 0)->rank);
+  int rank = ppn_row_output(node, 0)->rank;
+  int64_t axis =
+      strcmp(node->target, "aten::hstack") == 0 ? rank > 1 : ppn_row_axis(node, "dim", 0, rank);
   return ppn_row_result(context, node,
                         count == 1 ? parts[0] : ppn_row_concat(context, parts, count, axis));
 }
@@ -168,6 +170,7 @@ enum { MOVES = PPN_LOWER_SMALL_INTEGERS };
 static const ppn_lower_row_t rows[] = {
     {"aten::cat", lower_cat, joining_supported, 0, MOVES | PPN_LOWER_EMPTY_TENSORS},
     {"aten::concat", lower_cat, joining_supported, 0, MOVES | PPN_LOWER_EMPTY_TENSORS},
+    {"aten::hstack", lower_cat, joining_supported, 0, MOVES | PPN_LOWER_EMPTY_TENSORS},
     {"aten::stack", lower_stack, joining_supported, 0, MOVES},
     {"aten::split.Tensor", lower_split, split_supported, 0, MOVES},
     {"aten::split_copy.Tensor", lower_split, split_supported, 0, MOVES},

@@ -34,7 +34,20 @@ static ppn_mil_value_t* product(ppn_lower_context_t* context, ppn_mil_value_t* x
       !x->constant) {
     return linear(context, x, ppn_row_swap_axes(context, y, 0, 1), NULL);
   }
-  return matmul(context, x, y, false);
+  // Vectors as matrices: the official tools' inference fails for them.
+  bool line = x->type.rank == 1, column = y->type.rank == 1;
+  int64_t axes[2];
+  uint32_t count = 0;
+  if (line) x = ppn_row_expand_dims(context, x, (const int64_t[]){0}, 1);
+  if (column) y = ppn_row_expand_dims(context, y, (const int64_t[]){1}, 1);
+  ppn_mil_value_t* result = matmul(context, x, y, false);
+  if (line) axes[count++] = -2;
+  if (column) axes[count++] = -1;
+  return ppn_row_squeeze(context, result, axes, count);
+}
+
+static ppn_mil_value_t* transposed_matrix(ppn_lower_context_t* context, ppn_mil_value_t* x) {
+  return x && x->type.rank > 1 ? ppn_row_swap_axes(context, x, -2, -1) : x;
 }
 
 static ppn_status_t lower_linear(ppn_lower_context_t* context, const ppn_node_t* node) {
@@ -44,8 +57,9 @@ static ppn_status_t lower_linear(ppn_lower_context_t* context, const ppn_node_t*
   if (context->status) return ppn_row_finish(context);
   bool is_constant = weight->constant && weight->type.rank == 2 && (!bias || bias->constant);
   if (is_constant) return ppn_row_result(context, node, linear(context, x, weight, bias));
-  // A weight vector gives a dot product, which matmul does without transposing.
-  ppn_mil_value_t* result = matmul(context, x, weight, weight->type.rank > 1);
+  ppn_mil_value_t* result = weight->type.rank > 1 && x->type.rank > 1
+                                ? matmul(context, x, weight, true)
+                                : product(context, x, transposed_matrix(context, weight));
   if (bias) result = ppn_row_binary(context, "add", result, bias);
   return ppn_row_result(context, node, result);
 }

@@ -100,6 +100,10 @@ static bool batch_norm_supported(const ppn_node_t* node, const ppn_lower_options
   (void)options;
   const ppn_tensor_meta_t* x = ppn_row_meta(node, "input");
   if (!x || x->rank < 2) return ppn_row_refuse(reason, "no channels");
+  // The unused second and third results are empty tensors, which is why the row allows those.
+  for (int i = 0; i < x->rank; i++) {
+    if (ppn_dim_is(x->sizes[i], 0)) return ppn_row_refuse(reason, "an empty tensor");
+  }
   if (!ppn_row_require_literal(node, reason, "training", "eps")) return false;
   if (ppn_row_literal_bool(node, "training", false) && ppn_row_given(node, "running_mean")) {
     return ppn_row_refuse(reason, "in training mode");
@@ -255,9 +259,11 @@ static bool groups_supported(const ppn_node_t* node, const ppn_lower_options_t* 
 
 static const ppn_lower_row_t rows[] = {
     {"aten::batch_norm", lower_batch_norm, batch_norm_supported, 0, 0},
-    {"aten::_native_batch_norm_legit_no_training", lower_batch_norm, batch_norm_supported, 0, 0},
-    {"aten::_native_batch_norm_legit.no_stats", lower_batch_norm, batch_norm_supported, 0, 0},
-    {"aten::native_batch_norm", lower_batch_norm, batch_norm_supported, 0, 0},
+    {"aten::_native_batch_norm_legit_no_training", lower_batch_norm, batch_norm_supported, 0,
+     PPN_LOWER_EMPTY_TENSORS},
+    {"aten::_native_batch_norm_legit.no_stats", lower_batch_norm, batch_norm_supported, 0,
+     PPN_LOWER_EMPTY_TENSORS},
+    {"aten::native_batch_norm", lower_batch_norm, batch_norm_supported, 0, PPN_LOWER_EMPTY_TENSORS},
     {"aten::layer_norm", lower_layer_norm, layer_norm_supported, 0, 0},
     {"aten::native_layer_norm", lower_layer_norm, layer_norm_supported, 0, 0},
     {"aten::rms_norm", lower_rms_norm, layer_norm_supported, 0, 0},

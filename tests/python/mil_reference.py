@@ -474,7 +474,7 @@ OPERATIONS = {
     "scatter": scatter, "scatter_nd": scatter_nd, "scatter_along_axis": scatter_along_axis, "pad": pad, "fill": fill, "band_part": band_part,
     "fill_like": lambda op, a: torch.full(a["ref_tensor"].shape, number(a.get("value"), 0.0), dtype=a["value"].dtype),
     "select": lambda op, a: torch.where(a["cond"], a["a"], a["b"]), "cumsum": cumsum, "topk": topk, "one_hot": one_hot,
-    "argsort": lambda op, a: a["x"].argsort(number(a.get("axis"), -1), descending=not bool(number(a.get("ascending"), False)), stable=True).to(torch.int32),
+    "argsort": lambda op, a: torch.argsort(a["x"], dim=number(a.get("axis"), -1), descending=not bool(number(a.get("ascending"), False)), stable=True).to(torch.int32),
     "range_1d": lambda op, a: torch.arange(number(a["start"]), number(a["end"]), number(a["step"])).to(a["start"].dtype),
     "non_zero": lambda op, a: a["x"].nonzero().to(torch.int32), "pixel_shuffle": lambda op, a: F.pixel_shuffle(a["x"], number(a["upscale_factor"])),
     "pixel_unshuffle": lambda op, a: F.pixel_unshuffle(a["x"], number(a["downscale_factor"])), "upsample_bilinear": upsample_bilinear,
