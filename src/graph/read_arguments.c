@@ -244,8 +244,8 @@ static ppn_status_t read_complex(ppn_reader_scope_t* scope, const json_t* json, 
 
 static ppn_status_t read_symbolic(ppn_reader_scope_t* scope, const json_t* json, int depth,
                                   ppn_argument_t* out) {
-  const char* tag;
-  const json_t* payload;
+  const char* tag = "";
+  const json_t* payload = NULL;
   PPN_RETURN_IF_ERROR(ppn_read_union(scope, json, &tag, &payload));
   if (strcmp(tag, "as_name") == 0) {
     out->kind = PPN_ARGUMENT_VALUE;
@@ -376,8 +376,8 @@ static const struct {
 
 ppn_status_t ppn_read_argument(ppn_reader_scope_t* scope, const json_t* json, int depth,
                                ppn_argument_t* out_argument) {
-  const char* tag;
-  const json_t* payload;
+  const char* tag = "";
+  const json_t* payload = NULL;
   PPN_RETURN_IF_ERROR(ppn_read_union(scope, json, &tag, &payload));
   for (size_t i = 0; i < PPN_COUNT_OF(argument_readers); ++i) {
     if (strcmp(tag, argument_readers[i].tag) == 0) {

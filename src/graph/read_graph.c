@@ -57,8 +57,8 @@ static ppn_status_t add_output(ppn_reader_scope_t* scope, const char* name, ppn_
 
 static ppn_status_t read_output(ppn_reader_scope_t* scope, const json_t* json,
                                 ppn_buffer_t* outputs, bool* out_is_list) {
-  const char* tag;
-  const json_t* payload;
+  const char* tag = "";
+  const json_t* payload = NULL;
   PPN_RETURN_IF_ERROR(ppn_read_union(scope, json, &tag, &payload));
   if (strcmp(tag, "as_none") == 0) return add_output(scope, NULL, outputs);
   if (strcmp(tag, "as_tensors") == 0 || strcmp(tag, "as_optional_tensors") == 0) {
@@ -123,8 +123,8 @@ static ppn_status_t read_node(ppn_reader_scope_t* scope, const json_t* json, int
 // ---- Graphs ----
 
 static ppn_status_t read_input(ppn_reader_scope_t* scope, const json_t* json) {
-  const char* tag;
-  const json_t* payload;
+  const char* tag = "";
+  const json_t* payload = NULL;
   ppn_value_t* value = NULL;
   PPN_RETURN_IF_ERROR(ppn_read_union(scope, json, &tag, &payload));
   const char* name = json_string_value(json_object_get(payload, "name"));

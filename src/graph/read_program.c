@@ -70,8 +70,8 @@ static ppn_status_t check_constant(const ppn_program_reader_t* reader, const ppn
 static ppn_status_t read_input_spec(ppn_program_reader_t* reader, const json_t* json,
                                     const ppn_value_t* value, ppn_input_spec_t* spec) {
   ppn_reader_scope_t scope = {.reader = reader, .where = "the signature"};
-  const char* tag;
-  const json_t* payload;
+  const char* tag = "";
+  const json_t* payload = NULL;
   PPN_RETURN_IF_ERROR(ppn_read_union(&scope, json, &tag, &payload));
   size_t row = 0;
   while (row < PPN_COUNT_OF(input_kinds) && strcmp(tag, input_kinds[row].tag) != 0) ++row;
@@ -106,8 +106,8 @@ static const struct {
 static ppn_status_t read_output_spec(ppn_program_reader_t* reader, const json_t* json,
                                      ppn_output_spec_t* spec) {
   ppn_reader_scope_t scope = {.reader = reader, .where = "the signature"};
-  const char* tag;
-  const json_t* payload;
+  const char* tag = "";
+  const json_t* payload = NULL;
   PPN_RETURN_IF_ERROR(ppn_read_union(&scope, json, &tag, &payload));
   for (size_t row = 0; row < PPN_COUNT_OF(output_kinds); ++row) {
     if (strcmp(tag, output_kinds[row].tag) != 0) continue;
