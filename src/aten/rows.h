@@ -1,0 +1,10 @@
+// The tables of rows. Private to the aten layer.
+#ifndef PPN_ATEN_ROWS_H_
+#define PPN_ATEN_ROWS_H_
+
+#include "aten/op.h"
+
+// NULL when nothing is known beyond the schema.
+const ppn_aten_row_t* ppn_aten_row_find(const char* name);
+
+#endif  // PPN_ATEN_ROWS_H_
