@@ -334,10 +334,12 @@ static ppn_status_t write(pass_t* pass, ppn_aten_emitter_t* emitter, ppn_value_t
   // What the views on the way hold now, before the version changes.
   uint32_t version = root->version + 1;
   for (; alias->parent; alias = alias_of(pass, value)) {
-    ppn_value_t *parent, *parent_content;
-    PPN_RETURN_IF_ERROR(present(pass, alias->parent, emitter->before, &parent));
-    PPN_RETURN_IF_ERROR(
-        undo_view(emitter, alias->view, value->output_index, parent, content, &parent_content));
+    ppn_value_t *parent, *parent_content = content;
+    if (alias->view) {
+      PPN_RETURN_IF_ERROR(present(pass, alias->parent, emitter->before, &parent));
+      PPN_RETURN_IF_ERROR(
+          undo_view(emitter, alias->view, value->output_index, parent, content, &parent_content));
+    }
     alias->current = content;
     alias->version = version;
     content = parent_content;
