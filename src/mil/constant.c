@@ -154,6 +154,23 @@ static void singles_to_halves(const ppn_mil_constant_t* constant, const float* i
   }
 }
 
+// Contiguous single-precision elements times their channels' factors.
+static void scale_singles(const ppn_mil_constant_t* constant, int64_t begin, int64_t count,
+                          float* out) {
+  const float* source = (const float*)constant->view.data + begin;
+  int64_t inner = 1, channels = constant->view.sizes[constant->scale_axis];
+  for (int i = constant->scale_axis + 1; i < constant->view.rank; i++) {
+    inner *= constant->view.sizes[i];
+  }
+  for (int64_t done = 0; done < count;) {
+    int64_t position = begin + done, run = inner - position % inner;
+    float factor = constant->scale[position / inner % channels];
+    if (run > count - done) run = count - done;
+    for (int64_t i = 0; i < run; i++) out[done + i] = source[done + i] * factor;
+    done += run;
+  }
+}
+
 // Finished elements [begin, begin + count), for dtypes of whole bytes.
 static void finish(const ppn_mil_constant_t* constant, int64_t begin, int64_t count, void* out) {
   const ppn_tensor_t* view = &constant->view;
@@ -162,16 +179,20 @@ static void finish(const ppn_mil_constant_t* constant, int64_t begin, int64_t co
     collect(view, begin, count, out);
     return;
   }
-  if (!constant->scale && view->dtype == PPN_DTYPE_FLOAT32 &&
+  bool scaled = constant->scale && contiguous && view->dtype == PPN_DTYPE_FLOAT32;
+  if (scaled && constant->dtype == PPN_DTYPE_FLOAT32) {
+    scale_singles(constant, begin, count, out);
+    return;
+  }
+  if ((!constant->scale || scaled) && view->dtype == PPN_DTYPE_FLOAT32 &&
       constant->dtype == PPN_DTYPE_FLOAT16) {
     float piece[1024];
     for (int64_t done = 0; done < count; done += 1024) {
       int64_t part = count - done < 1024 ? count - done : 1024;
       const float* source = (const float*)view->data + begin + done;
-      if (!contiguous) {
-        collect(view, begin + done, part, piece);
-        source = piece;
-      }
+      if (scaled) scale_singles(constant, begin + done, part, piece);
+      if (!contiguous) collect(view, begin + done, part, piece);
+      if (scaled || !contiguous) source = piece;
       singles_to_halves(constant, source, part, (uint16_t*)out + done);
     }
     return;

@@ -59,18 +59,22 @@ static bool is_half(const ppn_mil_value_t* value) {
 // An element beyond the range of halves that is not meant as infinity.
 static bool overflows(const ppn_mil_constant_t* constant) {
   int64_t count = ppn_mil_constant_numel(constant);
-  if (constant->view.dtype == PPN_DTYPE_FLOAT32 && !constant->scale &&
-      ppn_tensor_is_contiguous(&constant->view)) {
+  if (constant->view.dtype == PPN_DTYPE_FLOAT32 && ppn_tensor_is_contiguous(&constant->view)) {
     const float* data = constant->view.data;
-    float largest = 0;
+    float largest = 0, factor = 1;
+    for (int64_t i = 0; constant->scale && i < constant->scale_count; i++) {
+      float magnitude = fabsf(constant->scale[i]);
+      factor = magnitude > factor ? magnitude : factor;
+    }
     bool any = false;
     for (int64_t i = 0; i < count; i++) {
       float magnitude = fabsf(data[i]);
       largest = magnitude > largest ? magnitude : largest;
     }
-    if (largest <= 65504) return false;
+    if (largest * factor <= 65504) return false;
     for (int64_t i = 0; i < count && !any; i++) {
-      any = fabsf(data[i]) > 65504 && fabsf(data[i]) < 1e38F;
+      double magnitude = fabs(ppn_mil_constant_element(constant, i));
+      any = magnitude > 65504 && magnitude < 1e38;
     }
     return any;
   }
