@@ -114,64 +114,6 @@ static ppn_status_t bind_inputs(const ppn_mil_op_t* op, ppn_arena_t* arena,
   return ppn_status_ok();
 }
 
-// The dtype of a default that follows its letter: that of the inputs that share it.
-static ppn_dtype_t letter_dtype(const ppn_mil_op_t* op, const ppn_mil_operation_t* operation,
-                                const ppn_mil_parameter_t* parameter) {
-  for (uint32_t i = 0; parameter->type_letter && i < op->parameter_count; i++) {
-    if (op->parameters[i].type_letter == parameter->type_letter && operation->inputs[i].count) {
-      return operation->inputs[i].values[0]->type.dtype;
-    }
-  }
-  // A letter of its own (iOS 17): the dtype of the main operand, when the parameter can have it.
-  if (parameter->type_letter && operation->inputs[0].count) {
-    ppn_dtype_t dtype = operation->inputs[0].values[0]->type.dtype;
-    if (parameter->dtypes >> dtype & 1) return dtype;
-  }
-  return parameter->default_kind == PPN_MIL_DEFAULT_INT && parameter->dtypes >> PPN_DTYPE_INT32 & 1
-             ? PPN_DTYPE_INT32
-             : PPN_DTYPE_FLOAT32;
-}
-
-static ppn_status_t make_default(ppn_mil_builder_t* builder, const ppn_mil_op_t* op,
-                                 const ppn_mil_operation_t* operation,
-                                 const ppn_mil_parameter_t* parameter, ppn_mil_value_t** out) {
-  double number = parameter->default_number;
-  switch (parameter->default_kind) {
-    case PPN_MIL_DEFAULT_BOOL:
-      return ppn_mil_constant_bool(builder, parameter->name, number != 0, out);
-    case PPN_MIL_DEFAULT_STRING:
-      return ppn_mil_constant_string(builder, parameter->name, parameter->default_text, out);
-    default: {
-      ppn_dtype_t dtype = letter_dtype(op, operation, parameter);
-      if (ppn_dtype_is_float(dtype)) {
-        return ppn_mil_constant_float(builder, parameter->name, dtype, number, out);
-      }
-      return dtype == PPN_DTYPE_BOOL
-                 ? ppn_mil_constant_bool(builder, parameter->name, number != 0, out)
-                 : ppn_mil_constant_int32(builder, parameter->name, (int32_t)number, out);
-    }
-  }
-}
-
-static ppn_status_t add_defaults(ppn_mil_builder_t* builder, const ppn_mil_op_t* op,
-                                 ppn_mil_operation_t* operation) {
-  for (uint32_t i = 0; i < op->parameter_count; i++) {
-    const ppn_mil_parameter_t* parameter = &op->parameters[i];
-    if (operation->inputs[i].count > 0) continue;
-    if (!(parameter->flags & PPN_MIL_OPTIONAL)) {
-      if (parameter->flags & PPN_MIL_TUPLE) continue;  // an empty tuple; inference decides
-      return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT, "%s: parameter '%s' is missing", op->type,
-                             parameter->name);
-    }
-    if (parameter->default_kind == PPN_MIL_DEFAULT_NONE) continue;
-    PPN_ARENA_NEW(&builder->function->program->arena, 1, &operation->inputs[i].values);
-    PPN_RETURN_IF_ERROR(
-        make_default(builder, op, operation, parameter, &operation->inputs[i].values[0]));
-    operation->inputs[i].count = 1;
-  }
-  return ppn_status_ok();
-}
-
 // ---- Checking ----
 
 static bool is_known(const ppn_mil_value_t* value) {
@@ -269,7 +211,7 @@ static ppn_status_t build(ppn_mil_builder_t* builder, const ppn_mil_op_t* op,
   operation->origin = builder->origin;
   PPN_ARENA_NEW(arena, op->parameter_count, &operation->inputs);
   PPN_RETURN_IF_ERROR(bind_inputs(op, arena, operation, inputs, input_count));
-  PPN_RETURN_IF_ERROR(add_defaults(builder, op, operation));
+  PPN_RETURN_IF_ERROR(ppn_mil_operation_add_defaults(builder, operation));
   PPN_RETURN_IF_ERROR(check_inputs(op, operation));
   PPN_ARENA_NEW(arena, block_count, &operation->blocks);
   for (uint32_t i = 0; i < block_count; i++) {

@@ -17,6 +17,14 @@ typedef enum ppn_mil_default_kind {
   PPN_MIL_DEFAULT_INT,
   PPN_MIL_DEFAULT_FLOAT,  // in the dtype of the type letter
   PPN_MIL_DEFAULT_STRING,
+  // Integer vectors. The first two repeat the number, once or twice for each spatial dimension of
+  // "x" (dimensions after batch and channels).
+  PPN_MIL_DEFAULT_SPATIAL,
+  PPN_MIL_DEFAULT_SPATIAL_PAIRS,
+  PPN_MIL_DEFAULT_ALL_AXES,  // 0, 1 … rank of "x" - 1
+  PPN_MIL_DEFAULT_VECTOR,    // [number]
+  // A string, unless "return_indices" is false.
+  PPN_MIL_DEFAULT_INDICES_STRING,
 } ppn_mil_default_kind_t;
 
 typedef struct ppn_mil_parameter {
@@ -53,6 +61,11 @@ const ppn_mil_op_t* ppn_mil_op_find(ppn_string_view_t type, ppn_mil_opset_t opse
 int ppn_mil_parameter_index(const ppn_mil_op_t* op, ppn_string_view_t name);
 // The earliest opset with an op of this type; 0 when there is none.
 ppn_mil_opset_t ppn_mil_op_since(ppn_string_view_t type);
+
+// Binds constants to optional parameters that are not given and have a default (mil/defaults.c).
+// Errors: INVALID_ARGUMENT naming a required parameter that is missing.
+ppn_status_t ppn_mil_operation_add_defaults(ppn_mil_builder_t* builder,
+                                            ppn_mil_operation_t* operation) PPN_MUST_USE;
 
 typedef struct ppn_mil_family {
   const ppn_mil_op_t* ops;

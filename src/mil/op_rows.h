@@ -53,6 +53,9 @@ enum {
 #define TEXT_DEFAULT(name, value)                                                                 \
   PPN_MIL_PARAMETER(name, PPN_MIL_OPTIONAL | PPN_MIL_CONST, 0, STRING, PPN_MIL_DEFAULT_STRING, 0, \
                     value)
+#define INTS_DEFAULT(name, kind, value) NUMBER_DEFAULT(name, 0, INT32, kind, value)
+#define STRIDES_DEFAULT(name) INTS_DEFAULT(name, PPN_MIL_DEFAULT_SPATIAL, 1)
+#define PAD_DEFAULT(name) INTS_DEFAULT(name, PPN_MIL_DEFAULT_SPATIAL_PAIRS, 0)
 #define TUPLE(name) PPN_MIL_PARAMETER(name, PPN_MIL_TUPLE, 0, ANY, PPN_MIL_DEFAULT_NONE, 0, NULL)
 
 #define PPN_MIL_PARAMETERS(...)               \

@@ -44,7 +44,7 @@ static const ppn_mil_op_t ops[] = {
     COUNTED_ROW("while_loop", IOS15, ppn_infer_count_while_loop, ppn_infer_while_loop,
                 TUPLE("loop_vars")),
     ROW("make_list", IOS15, 1, ppn_infer_make_list,
-        NUMBER_DEFAULT("init_length", 0, INT32, PPN_MIL_DEFAULT_INT, 1),
+        PPN_MIL_PARAMETER("init_length", PPN_MIL_OPTIONAL, 0, INT32, PPN_MIL_DEFAULT_INT, 1, NULL),
         BOOL_DEFAULT("dynamic_length", 1), TUPLE("elem_shape"), TEXT_DEFAULT("dtype", "fp32")),
     ROW("list_gather", IOS15, 1, ppn_infer_list_gather, INPUT("ls", 0, ANY),
         INPUT("indices", 0, INT32)),
