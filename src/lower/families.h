@@ -9,6 +9,7 @@
   FAMILY(unary)                    \
   FAMILY(activations)              \
   FAMILY(linear)                   \
+  FAMILY(einsum)                   \
   FAMILY(attention)                \
   FAMILY(convolution)              \
   FAMILY(pooling)                  \

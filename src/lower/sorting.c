@@ -82,12 +82,54 @@ static bool cumsum_supported(const ppn_node_t* node, const ppn_lower_options_t* 
   return ppn_row_require_literal(node, reason, "dim");
 }
 
+// x[i + 1] - x[i] along `dim`, with what is put before and behind.
+static ppn_status_t lower_diff(ppn_lower_context_t* context, const ppn_node_t* node) {
+  static const char* const names[] = {"prepend", "self", "append"};
+  ppn_dtype_t dtype = ppn_row_output_dtype(node);
+  bool logical = dtype == PPN_DTYPE_BOOL;
+  ppn_mil_value_t* parts[3];
+  uint32_t count = 0;
+  int64_t axis = ppn_row_axis(node, "dim", -1, ppn_row_meta(node, "self")->rank), size = 0;
+  for (int i = 0; i < 3; i++) {
+    if (!ppn_row_given(node, names[i])) continue;
+    parts[count++] = ppn_row_operand(context, ppn_node_argument(node, names[i]), dtype);
+    size += ppn_row_meta(node, names[i])->sizes[axis].value;
+  }
+  ppn_mil_value_t* x = count == 1 ? parts[0] : ppn_row_concat(context, parts, count, axis);
+  for (int64_t i = ppn_row_literal_int(node, "n", 1); i > 0; i--, size--) {
+    x = ppn_row_binary(context, logical ? "logical_xor" : "sub",
+                       ppn_row_slice(context, x, axis, 1, size),
+                       ppn_row_slice(context, x, axis, 0, size - 1));
+  }
+  return ppn_row_result(context, node, x);
+}
+
+static bool diff_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
+                           ppn_buffer_t* reason) {
+  (void)options;
+  static const char* const names[] = {"prepend", "self", "append"};
+  if (!ppn_row_require_literal(node, reason, "n", "dim")) return false;
+  const ppn_tensor_meta_t* x = ppn_row_meta(node, "self");
+  if (!x || x->rank == 0 || ppn_row_literal_int(node, "n", 1) > 8) {
+    return ppn_row_refuse(reason, "a scalar, or too many differences");
+  }
+  int64_t axis = ppn_row_axis(node, "dim", -1, x->rank);
+  for (int i = 0; i < 3; i++) {
+    const ppn_tensor_meta_t* meta = ppn_row_meta(node, names[i]);
+    if (meta && !ppn_dim_is_static(meta->sizes[axis])) {
+      return ppn_row_refuse(reason, "the size is not fixed");
+    }
+  }
+  return true;
+}
+
 static const ppn_lower_row_t rows[] = {
     {"aten::sort", lower_sort, ranked, 0, 0},
     {"aten::sort.stable", lower_sort, ranked, 0, 0},
     {"aten::argsort", lower_argsort, ranked, 0, 0},
     {"aten::argsort.stable", lower_argsort, ranked, 0, 0},
     {"aten::topk", lower_topk, ranked, 0, 0},
+    {"aten::diff", lower_diff, diff_supported, 0, 0},
     {"aten::cumsum", lower_cumsum, cumsum_supported, 0, 0},
 };
 

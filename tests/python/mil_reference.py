@@ -496,6 +496,36 @@ def resample(op, a):
 OPERATIONS["resample"] = resample
 
 
+def lstm_direction(a, h, c, suffix, backwards):
+    """One direction: outputs in time order, final states."""
+    activations = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
+    gate, cell, out = (activations[a.get(name, default)] for name, default in
+                       (("recurrent_activation", "sigmoid"), ("cell_activation", "tanh"), ("activation", "tanh")))
+    x, bias = a["x"], a.get("bias" + suffix)
+    steps = []
+    for t in reversed(range(len(x))) if backwards else range(len(x)):
+        z = x[t] @ a["weight_ih" + suffix].T + h @ a["weight_hh" + suffix].T + (0 if bias is None else bias)
+        i, f, o, g = z.chunk(4, -1)
+        c = gate(f) * c + gate(i) * cell(g)
+        h = gate(o) * out(c)
+        steps.append(h)
+    return torch.stack(steps[::-1] if backwards else steps), h, c
+
+
+def lstm(op, a):
+    h, c, direction = a["initial_h"], a["initial_c"], a.get("direction", "forward")
+    if direction == "reverse":
+        raise NotImplementedError(direction)
+    both = direction == "bidirectional"
+    parts = [lstm_direction(a, hd, cd, suffix, bool(suffix)) for hd, cd, suffix in
+             zip(h.chunk(2, -1) if both else [h], c.chunk(2, -1) if both else [c], ["", "_back"])]
+    sequence, h, c = (torch.cat(items, -1) for items in zip(*parts))
+    return [sequence if bool(number(a.get("output_sequence"), False)) else h[None], h, c]
+
+
+OPERATIONS["lstm"] = lstm
+
+
 class MilReference:
     """An ML Program, loaded and checked by coremltools; call it with arrays by input name."""
 
