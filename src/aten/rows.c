@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-// Families are added here.
-static const ppn_aten_family_t* const families[] = {NULL};
+static const ppn_aten_family_t* const families[] = {&ppn_aten_products, &ppn_aten_neural,
+                                                    &ppn_aten_shapes};
 
 const ppn_aten_row_t* ppn_aten_row_find(const char* name) {
-  for (size_t i = 0; i < PPN_COUNT_OF(families) && families[i]; ++i) {
+  for (size_t i = 0; i < PPN_COUNT_OF(families); ++i) {
     for (uint32_t j = 0; j < families[i]->count; ++j) {
       if (strcmp(families[i]->rows[j].name, name) == 0) return &families[i]->rows[j];
     }

@@ -7,4 +7,7 @@
 // NULL when nothing is known beyond the schema.
 const ppn_aten_row_t* ppn_aten_row_find(const char* name);
 
+// The families.
+extern const ppn_aten_family_t ppn_aten_products, ppn_aten_neural, ppn_aten_shapes;
+
 #endif  // PPN_ATEN_ROWS_H_

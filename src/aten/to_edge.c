@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "aten/op.h"
+#include "tensor/tensor.h"
 
 static const struct {
   const char *name, *copy;
@@ -45,9 +46,87 @@ static ppn_status_t copy_instead_of_view(ppn_node_t* node) {
   return ppn_status_ok();
 }
 
+// ---- Numbers given for tensors ----
+
+// The type a number takes beside the node's tensors: theirs when it is of no higher kind (bool,
+// integer, floating point), else the default type of its kind.
+static ppn_dtype_t number_type(const ppn_node_t* node, const ppn_argument_t* number) {
+  ppn_dtype_t dtype = PPN_DTYPE_INVALID;
+  for (uint32_t i = 0; i < node->argument_count; ++i) {
+    const ppn_argument_t* argument = &node->arguments[i];
+    if (argument->kind != PPN_ARGUMENT_VALUE || argument->u.value->kind != PPN_VALUE_TENSOR)
+      continue;
+    ppn_dtype_t other = argument->u.value->tensor.dtype;
+    dtype = dtype == PPN_DTYPE_INVALID ? other : ppn_dtype_promote(dtype, other);
+  }
+  bool is_float = number->kind == PPN_ARGUMENT_FLOAT, is_int = number->kind == PPN_ARGUMENT_INT;
+  if (is_float && !ppn_dtype_is_float(dtype)) return PPN_DTYPE_FLOAT32;
+  if (is_int && (dtype == PPN_DTYPE_BOOL || dtype == PPN_DTYPE_INVALID)) return PPN_DTYPE_INT64;
+  return dtype == PPN_DTYPE_INVALID ? PPN_DTYPE_BOOL : dtype;
+}
+
+// A Python number given to a tensor parameter becomes a constant.
+static ppn_status_t lift_numbers(ppn_exported_program_t* program, ppn_node_t* node) {
+  for (uint32_t i = 0; node->op && i < node->argument_count; ++i) {
+    const ppn_aten_parameter_t* parameter = &node->op->parameters[i];
+    ppn_argument_t* argument = &node->arguments[i];
+    double number;
+    uint8_t data[16] = {0};
+    bool is_number = argument->kind == PPN_ARGUMENT_INT || argument->kind == PPN_ARGUMENT_FLOAT ||
+                     argument->kind == PPN_ARGUMENT_BOOL;
+    if (parameter->type != PPN_ATEN_TENSOR || parameter->is_list || !is_number) continue;
+    if (!ppn_argument_as_double(argument, &number)) continue;
+    ppn_dtype_t dtype = number_type(node, argument);
+    if (argument->kind == PPN_ARGUMENT_INT && !ppn_dtype_is_float(dtype)) {
+      ppn_element_set_int64(dtype, data, 0, argument->u.integer);
+    } else {
+      ppn_element_set_double(dtype, data, 0, number);
+    }
+    ppn_value_t* value;
+    PPN_RETURN_IF_ERROR(ppn_exported_program_add_constant(program, "_lifted_tensor_constant", dtype,
+                                                          0, NULL, data, &value));
+    *argument = ppn_argument_value(parameter->name, value);
+  }
+  return ppn_status_ok();
+}
+
+// ---- Operands of several types ----
+
+static bool mixes_types(const ppn_node_t* node) {
+  static const char* const names[] = {"aten::add.Tensor", "aten::sub.Tensor", "aten::mul.Tensor",
+                                      "aten::div.Tensor", "aten::minimum",    "aten::maximum"};
+  for (size_t i = 0; i < PPN_COUNT_OF(names); ++i) {
+    if (strcmp(node->target, names[i]) == 0) return true;
+  }
+  return false;
+}
+
+// Arithmetic of tensors of different types: each is converted to the type of the result.
+static ppn_status_t convert_operands(ppn_exported_program_t* program, ppn_node_t* node) {
+  if (!mixes_types(node)) return ppn_status_ok();
+  ppn_aten_emitter_t emitter = {program, program->graph, node, node};
+  ppn_dtype_t dtype = node->outputs[0]->tensor.dtype;
+  for (uint32_t i = 0; i < 2; ++i) {
+    ppn_argument_t* argument = &node->arguments[i];
+    if (argument->kind != PPN_ARGUMENT_VALUE || argument->u.value->kind != PPN_VALUE_TENSOR ||
+        argument->u.value->tensor.dtype == dtype) {
+      continue;
+    }
+    ppn_tensor_meta_t meta = argument->u.value->tensor;
+    meta.dtype = dtype;
+    ppn_argument_t arguments[] = {ppn_argument_value("self", argument->u.value),
+                                  ppn_argument_dtype("dtype", dtype)};
+    PPN_RETURN_IF_ERROR(ppn_aten_emit_typed(&emitter, "aten::_to_copy", arguments, 2, &meta,
+                                            &argument->u.value, 1));
+  }
+  return ppn_status_ok();
+}
+
 ppn_status_t ppn_aten_to_edge(ppn_exported_program_t* program) {
   for (ppn_node_t* node = program->graph->first; node; node = node->next) {
     PPN_RETURN_IF_ERROR(copy_instead_of_view(node));
+    PPN_RETURN_IF_ERROR(lift_numbers(program, node));
+    PPN_RETURN_IF_ERROR(convert_operands(program, node));
   }
   program->dialect = PPN_DIALECT_EDGE;
   return ppn_status_ok();
