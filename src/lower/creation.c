@@ -160,13 +160,44 @@ static bool generated_supported(const ppn_node_t* node, const ppn_lower_options_
 // ---- Triangles ----
 
 typedef struct triangle {
-  int64_t rows, columns, diagonal;
+  int64_t columns, diagonal;
   bool upper;
 } triangle_t;
 
 static double triangle_element(const triangle_t* triangle, int64_t index) {
   int64_t row = index / triangle->columns, column = index % triangle->columns;
   return triangle->upper ? column - row >= triangle->diagonal : column - row <= triangle->diagonal;
+}
+
+static ppn_mil_value_t* stored_triangle(ppn_lower_context_t* context, triangle_t* triangle,
+                                        const ppn_dim_t* dims) {
+  int64_t sizes[] = {dims[0].value, dims[1].value}, numel = sizes[0] * sizes[1];
+  triangle->columns = sizes[1];
+  uint8_t* mask = malloc((size_t)numel + 1);
+  if (!mask) {
+    ppn_row_fail(context, ppn_out_of_memory());
+    return NULL;
+  }
+  for (int64_t i = 0; i < numel; i++) mask[i] = triangle_element(triangle, i) != 0;
+  ppn_mil_value_t* result = ppn_row_data(context, PPN_DTYPE_BOOL, 2, sizes, mask);
+  free(mask);
+  return result;
+}
+
+// 0, 1, 2 … along one of two axes.
+static ppn_mil_value_t* positions(ppn_lower_context_t* context, ppn_dim_t size, int64_t other) {
+  ppn_mil_value_t* range =
+      ppn_row_emit(context, "range_1d", {"end", ppn_row_dim(context, size)},
+                   {"start", ppn_row_int(context, 0)}, {"step", ppn_row_int(context, 1)});
+  return ppn_row_expand_dims(context, range, &other, 1);
+}
+
+static ppn_mil_value_t* counted_triangle(ppn_lower_context_t* context, const triangle_t* triangle,
+                                         const ppn_dim_t* sizes) {
+  ppn_mil_value_t* offset = ppn_row_binary(context, "sub", positions(context, sizes[1], 0),
+                                           positions(context, sizes[0], 1));
+  return ppn_row_binary_number(context, triangle->upper ? "greater_equal" : "less_equal", offset,
+                               (double)triangle->diagonal);
 }
 
 static ppn_status_t lower_triangle(ppn_lower_context_t* context, const ppn_node_t* node,
@@ -182,15 +213,10 @@ static ppn_status_t lower_triangle(ppn_lower_context_t* context, const ppn_node_
         ppn_row_emit(context, "band_part", {"x", x}, {"lower", ppn_row_int(context, lower)},
                      {"upper", ppn_row_int(context, above)}));
   }
-  int64_t sizes[] = {x->type.sizes[x->type.rank - 2].value, x->type.sizes[x->type.rank - 1].value};
-  triangle.rows = sizes[0];
-  triangle.columns = sizes[1];
-  int64_t numel = sizes[0] * sizes[1];
-  uint8_t* mask = malloc((size_t)numel + 1);
-  if (!mask) return ppn_out_of_memory();
-  for (int64_t i = 0; i < numel; i++) mask[i] = triangle_element(&triangle, i) != 0;
-  ppn_mil_value_t* inside = ppn_row_data(context, PPN_DTYPE_BOOL, 2, sizes, mask);
-  free(mask);
+  const ppn_dim_t* sizes = x->type.sizes + x->type.rank - 2;
+  bool known = ppn_row_sizes_static(sizes, 2) && sizes[0].value * sizes[1].value <= MAX_GENERATED;
+  ppn_mil_value_t* inside = known ? stored_triangle(context, &triangle, sizes)
+                                  : counted_triangle(context, &triangle, sizes);
   return ppn_row_result(
       context, node, ppn_row_select(context, inside, x, ppn_row_number(context, x->type.dtype, 0)));
 }
@@ -209,13 +235,6 @@ static bool triangle_supported(const ppn_node_t* node, const ppn_lower_options_t
   const ppn_tensor_meta_t* x = ppn_row_meta(node, "self");
   if (!ppn_row_require_literal(node, reason, "diagonal")) return false;
   if (!x || x->rank < 2) return ppn_row_refuse(reason, "not a matrix");
-  int64_t diagonal = ppn_row_literal_int(node, "diagonal", 0);
-  bool is_band = strstr(node->target, "triu") ? diagonal <= 0 : diagonal >= 0;
-  if (is_band) return true;
-  if (!ppn_row_sizes_static(x->sizes + x->rank - 2, 2) ||
-      x->sizes[x->rank - 2].value * x->sizes[x->rank - 1].value > MAX_GENERATED) {
-    return ppn_row_refuse(reason, "a shifted diagonal of a matrix of unknown size");
-  }
   return true;
 }
 
