@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/half.h"
 #include "mil/op.h"
 
@@ -180,6 +181,22 @@ static void insert(ppn_mil_builder_t* builder, ppn_mil_operation_t* operation) {
   }
 }
 
+// Nothing after inference meets sizes below 0 or more elements than can be counted, whatever the
+// parameters in a file were.
+static ppn_status_t check_output(const ppn_mil_operation_t* operation, const ppn_mil_type_t* type) {
+  int64_t numel = 16;  // the largest element has 16 bytes
+  for (int i = 0; i < type->rank; i++) {
+    int64_t size = type->sizes[i].value;
+    if (!ppn_dim_is_static(type->sizes[i]) || size == 0) continue;
+    if (size < 0 || !ppn_checked_multiply_i64(numel, size, &numel)) {
+      return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
+                             "%s: a result of size %lld in dimension %d", operation->op->type,
+                             (long long)size, i);
+    }
+  }
+  return ppn_status_ok();
+}
+
 static ppn_status_t make_outputs(ppn_mil_builder_t* builder, ppn_mil_operation_t* operation,
                                  uint32_t count) {
   ppn_mil_program_t* program = builder->function->program;
@@ -190,6 +207,7 @@ static ppn_status_t make_outputs(ppn_mil_builder_t* builder, ppn_mil_operation_t
   PPN_ARENA_NEW(&program->arena, count, &operation->outputs);
   PPN_RETURN_IF_ERROR(operation->op->infer(builder->function, operation, types));
   for (uint32_t i = 0; i < count; i++) {
+    PPN_RETURN_IF_ERROR(check_output(operation, &types[i]));
     values[i].name = operation->name;
     values[i].type = types[i];
     values[i].producer = operation;

@@ -85,6 +85,16 @@ bool ppn_infer_ints(const ppn_mil_operation_t* operation, const char* parameter,
          *out_count <= 2 * PPN_MAX_RANK;
 }
 
+bool ppn_infer_entry(const ppn_mil_argument_t* argument, uint32_t index, int64_t* out) {
+  const ppn_mil_constant_t* constant = argument->values[index]->constant;
+  if (!constant || constant->text || constant->texts || ppn_mil_constant_numel(constant) < 1 ||
+      ppn_dtype_is_float(constant->dtype)) {
+    return false;
+  }
+  *out = (int64_t)ppn_mil_constant_element(constant, 0);
+  return true;
+}
+
 ppn_status_t ppn_infer_broadcast(ppn_mil_function_t* function, const ppn_mil_operation_t* operation,
                                  const ppn_mil_type_t* x, const ppn_mil_type_t* y,
                                  ppn_mil_type_t* out) {

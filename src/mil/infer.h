@@ -127,6 +127,8 @@ ppn_status_t ppn_infer_broadcast(ppn_mil_function_t* function, const ppn_mil_ope
 // An integer list parameter: false when it is not a constant. At most PPN_MAX_RANK * 2 entries.
 bool ppn_infer_ints(const ppn_mil_operation_t* operation, const char* parameter, int64_t* out,
                     uint32_t* out_count);
+// The one number of a tuple's entry: false when it is not a constant with an element.
+bool ppn_infer_entry(const ppn_mil_argument_t* argument, uint32_t index, int64_t* out);
 // The dtype a MIL name stands for ("fp16"), or INVALID.
 ppn_dtype_t ppn_infer_dtype_named(const char* name);
 // Sizes a*b + c, divided by d rounding down; overflow and d == 0 are errors.

@@ -237,7 +237,7 @@ PPN_INFER(one_hot) {
     if (i != axis) out->sizes[i] = indices->sizes[from++];
   }
   if (!size->constant) return ppn_infer_unknown(function, &out->sizes[axis]);
-  out->sizes[axis] = ppn_dim_static((int64_t)ppn_mil_constant_element(size->constant, 0));
+  out->sizes[axis] = ppn_dim_static(ppn_mil_input_int(operation, "one_hot_vector_size", 0));
   return ppn_status_ok();
 }
 
@@ -273,14 +273,14 @@ PPN_INFER(fill_like) {
 }
 
 PPN_INFER(range_1d) {
-  const ppn_mil_value_t* bounds[] = {ppn_mil_operation_input(operation, "start"),
-                                     ppn_mil_operation_input(operation, "end"),
-                                     ppn_mil_operation_input(operation, "step")};
+  static const char* const names[] = {"start", "end", "step"};
   double numbers[3];
-  PPN_RETURN_IF_ERROR(ppn_infer_make(function, bounds[0]->type.dtype, 1, out));
+  PPN_RETURN_IF_ERROR(ppn_infer_make(function, ppn_infer_type(operation, "start")->dtype, 1, out));
   for (int i = 0; i < 3; i++) {
-    if (!bounds[i]->constant) return ppn_infer_unknown(function, &out->sizes[0]);
-    numbers[i] = ppn_mil_constant_element(bounds[i]->constant, 0);
+    if (!ppn_mil_operation_input(operation, names[i])->constant) {
+      return ppn_infer_unknown(function, &out->sizes[0]);
+    }
+    numbers[i] = ppn_mil_input_float(operation, names[i], 0);
   }
   double length = numbers[2] == 0 ? -1 : ceil((numbers[1] - numbers[0]) / numbers[2]);
   if (!(length >= 0 && length < 0x1p31))

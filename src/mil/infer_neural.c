@@ -169,6 +169,18 @@ static ppn_status_t window_count(ppn_mil_function_t* function, const windows_t* 
   return ppn_infer_affine_size(function, size, 1, offset, stride, out);
 }
 
+// A size of a weight, which bounds what is computed from it.
+static ppn_status_t check_weight(const ppn_mil_operation_t* operation,
+                                 const ppn_mil_type_t* weight) {
+  for (int i = 0; i < weight->rank; i++) {
+    if (ppn_dim_is_static(weight->sizes[i]) && weight->sizes[i].value > INT32_MAX) {
+      return ppn_infer_fail(operation, "a weight of size %lld in dimension %d",
+                            (long long)weight->sizes[i].value, i);
+    }
+  }
+  return ppn_status_ok();
+}
+
 static ppn_status_t check_size(const ppn_mil_operation_t* operation, ppn_dim_t size) {
   if (!ppn_dim_is_static(size) || size.value > 0) return ppn_status_ok();
   return ppn_infer_fail(operation, "the window is larger than the padded input");
@@ -183,6 +195,7 @@ PPN_INFER(conv) {
   if (weight->rank != x->rank) {
     return ppn_infer_fail(operation, "x of rank %d, weight of rank %d", x->rank, weight->rank);
   }
+  PPN_RETURN_IF_ERROR(check_weight(operation, weight));
   ppn_dim_t channels = x->sizes[1];
   if (groups < 1 || (ppn_dim_is_static(channels) && ppn_dim_is_static(weight->sizes[1]) &&
                      channels.value != weight->sizes[1].value * groups)) {
@@ -193,7 +206,12 @@ PPN_INFER(conv) {
   PPN_RETURN_IF_ERROR(ppn_infer_make(function, x->dtype, x->rank, out));
   out->sizes[0] = x->sizes[0];
   out->sizes[1] = weight->sizes[0];
+  bool same = strncmp(windows.mode, "same", 4) == 0;
   for (int i = 0; i < windows.spatial; i++) {
+    if (!same && !ppn_dim_is_static(weight->sizes[2 + i])) {
+      PPN_RETURN_IF_ERROR(ppn_infer_unknown(function, &out->sizes[2 + i]));
+      continue;
+    }
     PPN_RETURN_IF_ERROR(window_count(function, &windows, i, x->sizes[2 + i],
                                      weight->sizes[2 + i].value, &out->sizes[2 + i]));
     PPN_RETURN_IF_ERROR(check_size(operation, out->sizes[2 + i]));
@@ -211,6 +229,7 @@ PPN_INFER(conv_transpose) {
   if (weight->rank != x->rank || !ppn_mil_type_is_static(weight) || groups < 1) {
     return ppn_infer_fail(operation, "x of rank %d, weight of rank %d", x->rank, weight->rank);
   }
+  PPN_RETURN_IF_ERROR(check_weight(operation, weight));
   PPN_RETURN_IF_ERROR(ppn_infer_make(function, x->dtype, x->rank, out));
   out->sizes[0] = x->sizes[0];
   out->sizes[1] = ppn_dim_static(weight->sizes[1].value * groups);

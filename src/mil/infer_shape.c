@@ -123,15 +123,15 @@ PPN_INFER(reshape_like) {
   out->rank = 0;
   for (uint32_t i = 0; i < references->count; i++) {
     const ppn_mil_type_t* reference = &references->values[i]->type;
-    if (!begins->values[i]->constant || !ends->values[i]->constant || !masks->values[i]->constant) {
+    int64_t begin = 0, end = 0, masked = 0;
+    if (!ppn_infer_entry(begins, i, &begin) || !ppn_infer_entry(ends, i, &end) ||
+        !ppn_infer_entry(masks, i, &masked)) {
       return ppn_infer_fail(operation, "computed bounds");
     }
-    int begin = (int)ppn_mil_constant_element(begins->values[i]->constant, 0);
-    int end = (int)ppn_mil_constant_element(ends->values[i]->constant, 0);
-    if (ppn_mil_constant_element(masks->values[i]->constant, 0) != 0) end = reference->rank;
+    if (masked) end = reference->rank;
     if (begin < 0) begin += reference->rank;
     if (end < 0) end += reference->rank;
-    for (int j = begin < 0 ? 0 : begin; j < end && j < reference->rank; j++) {
+    for (int64_t j = begin < 0 ? 0 : begin; j < end && j < reference->rank; j++) {
       if (out->rank >= PPN_MAX_RANK) return ppn_infer_fail(operation, "the rank is too large");
       out->sizes[out->rank++] = reference->sizes[j];
     }
@@ -278,6 +278,7 @@ PPN_INFER(split) {
     for (int j = 0; j < x->rank; j++) out[i].sizes[j] = x->sizes[j];
     if (sizes && sizes->constant) {
       int64_t size = (int64_t)ppn_mil_constant_element(sizes->constant, i);
+      if (size < 0) return ppn_infer_fail(operation, "a part of size %lld", (long long)size);
       out[i].sizes[axis] = ppn_dim_static(size);
       total += size;
     } else {

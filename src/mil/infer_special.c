@@ -139,6 +139,10 @@ PPN_INFER(write_state) {
 
 // ---- Control flow ----
 
+static bool is_same_kind(const ppn_mil_type_t* a, const ppn_mil_type_t* b) {
+  return a->kind == b->kind && a->dtype == b->dtype && a->rank == b->rank;
+}
+
 PPN_INFER_COUNT(cond) {
   return operation->block_count == 2 ? operation->blocks[0]->output_count : 0;
 }
@@ -151,7 +155,7 @@ PPN_INFER(cond) {
   for (uint32_t i = 0; i < operation->output_count; i++) {
     const ppn_mil_type_t *yes = &operation->blocks[0]->outputs[i]->type,
                          *no = &operation->blocks[1]->outputs[i]->type;
-    if (yes->kind != no->kind || yes->dtype != no->dtype || yes->rank != no->rank) {
+    if (!is_same_kind(yes, no)) {
       return ppn_infer_fail(operation, "result %u differs between the branches", i);
     }
     out[i] = *yes;
@@ -180,8 +184,24 @@ PPN_INFER(while_loop) {
     return ppn_infer_fail(operation, "%u variables, %u results of the body", variables->count,
                           operation->output_count);
   }
+  const ppn_mil_block_t *condition = operation->blocks[0], *body = operation->blocks[1];
+  if (condition->input_count != variables->count || body->input_count != variables->count) {
+    return ppn_infer_fail(operation, "%u variables, blocks of %u and %u inputs", variables->count,
+                          condition->input_count, body->input_count);
+  }
+  const ppn_mil_type_t* go_on = &condition->outputs[0]->type;
+  bool is_bool = go_on->kind == PPN_MIL_TENSOR && go_on->dtype == PPN_DTYPE_BOOL;
+  for (int i = 0; i < go_on->rank; i++) {
+    is_bool = is_bool && (!ppn_dim_is_static(go_on->sizes[i]) || ppn_dim_is(go_on->sizes[i], 1));
+  }
+  if (!is_bool) return ppn_infer_fail(operation, "the condition is not one bool");
   for (uint32_t i = 0; i < operation->output_count; i++) {
-    out[i] = operation->blocks[1]->outputs[i]->type;
+    const ppn_mil_type_t* variable = &variables->values[i]->type;
+    out[i] = body->outputs[i]->type;
+    if (!is_same_kind(variable, &out[i]) || !is_same_kind(variable, &body->inputs[i]->type) ||
+        !is_same_kind(variable, &condition->inputs[i]->type)) {
+      return ppn_infer_fail(operation, "variable %u changes its type", i);
+    }
   }
   return ppn_status_ok();
 }
@@ -194,9 +214,10 @@ PPN_INFER(make_list) {
   PPN_RETURN_IF_ERROR(ppn_infer_make(function, dtype, (int)shape->count, out));
   out->kind = PPN_MIL_LIST;
   for (uint32_t i = 0; i < shape->count; i++) {
-    const ppn_mil_constant_t* size = shape->values[i]->constant;
-    if (size && !size->text) {
-      out->sizes[i] = ppn_dim_static((int64_t)ppn_mil_constant_element(size, 0));
+    int64_t size = 0;
+    if (ppn_infer_entry(shape, i, &size)) {
+      if (size < 0) return ppn_infer_fail(operation, "elements of size %lld", (long long)size);
+      out->sizes[i] = ppn_dim_static(size);
     } else {
       PPN_RETURN_IF_ERROR(ppn_infer_unknown(function, &out->sizes[i]));
     }
