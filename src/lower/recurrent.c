@@ -32,9 +32,8 @@ static ppn_mil_value_t* reorder_gates(ppn_lower_context_t* context, ppn_mil_valu
   for (size_t i = 0; i < 4; i++) {
     memcpy(target + i * block, (const uint8_t*)source + (size_t)order[i] * block, block);
   }
-  int64_t sizes[PPN_MAX_RANK], strides[PPN_MAX_RANK];
+  int64_t sizes[PPN_MAX_RANK];
   for (int i = 0; i < weight->type.rank; i++) sizes[i] = weight->type.sizes[i].value;
-  ppn_strides_contiguous(weight->type.rank, sizes, strides);
   ppn_mil_constant_t* constant = ppn_arena_alloc(arena, sizeof *constant);
   if (!constant) {
     ppn_row_fail(context, ppn_out_of_memory());
