@@ -154,6 +154,17 @@ static ppn_status_t square(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   return ppn_build_finish(&build, ppn_build_binary(&build, "aten::mul.Tensor", self, self, 0));
 }
 
+// ---- Sums ----
+
+static ppn_status_t sum(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_argument_t arguments[] = {
+      ppn_build_argument(&build, "self"), ppn_argument_ints(emitter->graph->arena, "dim", NULL, 0),
+      ppn_argument_bool("keepdim", false), ppn_build_argument(&build, "dtype")};
+  return ppn_build_finish(&build, ppn_build_typed(&build, "aten::sum.dim_IntList", arguments, 4,
+                                                  &ppn_build_result(&build, 0)->tensor));
+}
+
 // ---- Pooling ----
 
 static ppn_status_t max_pool2d(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
@@ -210,6 +221,7 @@ static const ppn_aten_row_t rows[] = {
     {"aten::silu", NULL, silu, NULL},
     {"aten::prelu", NULL, prelu, NULL},
     {"aten::square", NULL, square, NULL},
+    {"aten::sum", NULL, sum, NULL},
     {"aten::max_pool2d", NULL, max_pool2d, NULL},
     {"aten::adaptive_avg_pool2d", NULL, adaptive_avg_pool2d, NULL},
 };
