@@ -32,6 +32,8 @@ typedef enum ppn_lower_flag {
   PPN_LOWER_EMPTY_TENSORS = 1 << 1,
   // Looks at shapes only, or at nothing: dtypes and ranks of its arguments do not matter.
   PPN_LOWER_ANY_TENSORS = 1 << 2,
+  // More than five dimensions may be fine: the predicate decides.
+  PPN_LOWER_HIGH_RANK = 1 << 3,
 } ppn_lower_flag_t;
 
 typedef struct ppn_lower_row {

@@ -257,6 +257,70 @@ static bool groups_supported(const ppn_node_t* node, const ppn_lower_options_t* 
   return true;
 }
 
+// ---- Weights ----
+
+// v * g / |v|, the norm over all axes but one. Constant weights stay views, with g / |v| as factors
+// of their recipe.
+static ppn_mil_value_t* scaled_weight(ppn_lower_context_t* context, const ppn_mil_value_t* v,
+                                      const ppn_mil_value_t* g, int64_t axis) {
+  ppn_arena_t* arena = &context->builder.function->program->arena;
+  int64_t channels = v->type.sizes[axis].value, inner = 1;
+  int64_t numel = ppn_mil_constant_numel(v->constant);
+  for (int i = (int)axis + 1; i < v->type.rank; i++) inner *= v->type.sizes[i].value;
+  double* squares = ppn_arena_alloc_array(arena, (size_t)channels, sizeof *squares);
+  float* factors = ppn_arena_alloc_array(arena, (size_t)channels, sizeof *factors);
+  ppn_mil_constant_t* recipe = ppn_arena_memdup(arena, v->constant, sizeof *recipe);
+  if (!squares || !factors || !recipe) {
+    ppn_row_fail(context, ppn_out_of_memory());
+    return NULL;
+  }
+  for (int64_t i = 0; i < numel; i++) {
+    double element = ppn_mil_constant_element(v->constant, i);
+    squares[i / inner % channels] += element * element;
+  }
+  for (int64_t i = 0; i < channels; i++) {
+    factors[i] = (float)(ppn_mil_constant_element(g->constant, i) / sqrt(squares[i]));
+  }
+  recipe->scale = factors;
+  recipe->scale_count = channels;
+  recipe->scale_axis = (int)axis;
+  recipe->blob_offset = UINT64_MAX;
+  ppn_mil_value_t* out = NULL;
+  ppn_row_check(context, ppn_mil_constant_value(&context->builder, v->name, recipe, &out));
+  return out;
+}
+
+static ppn_status_t lower_weight_norm(ppn_lower_context_t* context, const ppn_node_t* node) {
+  ppn_mil_value_t* v = operand(context, node, "v");
+  ppn_mil_value_t* g = operand(context, node, "g");
+  if (context->status) return ppn_row_finish(context);
+  int64_t axis = ppn_row_axis(node, "dim", 0, v->type.rank), axes[PPN_MAX_RANK];
+  uint32_t count = 0;
+  for (int i = 0; i < v->type.rank; i++) {
+    if (i != axis) axes[count++] = i;
+  }
+  bool own_norm = ppn_row_output(node, 1) != NULL;
+  if (!own_norm && ppn_row_is_viewable(v) && g->constant && v->type.dtype == PPN_DTYPE_FLOAT32 &&
+      ppn_mil_constant_numel(g->constant) == v->type.sizes[axis].value) {
+    return ppn_row_result(context, node, scaled_weight(context, v, g, axis));
+  }
+  ppn_mil_value_t* norm = ppn_row_reduce(context, "reduce_l2_norm", v, axes, count, true);
+  ppn_row_bind(context, node, 0,
+               ppn_row_binary(context, "mul", v, ppn_row_binary(context, "real_div", g, norm)));
+  ppn_row_bind(context, node, 1, norm);
+  return ppn_row_finish(context);
+}
+
+static bool weight_norm_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
+                                  ppn_buffer_t* reason) {
+  (void)options;
+  const ppn_tensor_meta_t* v = ppn_row_meta(node, "v");
+  if (!v || v->rank < 2 || ppn_row_literal_int(node, "dim", 0) < 0) {
+    return ppn_row_refuse(reason, "a norm over the whole weight");
+  }
+  return ppn_row_require_static(node, "v", reason);
+}
+
 static const ppn_lower_row_t rows[] = {
     {"aten::batch_norm", lower_batch_norm, batch_norm_supported, 0, 0},
     {"aten::_native_batch_norm_legit_no_training", lower_batch_norm, batch_norm_supported, 0,
@@ -270,6 +334,8 @@ static const ppn_lower_row_t rows[] = {
     {"aten::_fused_rms_norm", lower_rms_norm, layer_norm_supported, 0, 0},
     {"aten::group_norm", lower_group_norm, groups_supported, 0, 0},
     {"aten::native_group_norm", lower_group_norm, groups_supported, 0, 0},
+    {"aten::_weight_norm", lower_weight_norm, weight_norm_supported, 0, 0},
+    {"aten::_weight_norm_interface", lower_weight_norm, weight_norm_supported, 0, 0},
     {"aten::instance_norm", lower_instance_norm, groups_supported, 0, 0},
 };
 

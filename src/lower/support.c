@@ -25,7 +25,7 @@ static void check_value(void* context, ppn_value_t** slot) {
   }
   if (value->kind != PPN_VALUE_TENSOR || flags & PPN_LOWER_ANY_TENSORS) return;
   const ppn_tensor_meta_t* meta = &value->tensor;
-  if (meta->rank > MAX_RANK) {
+  if (meta->rank > MAX_RANK && !(flags & PPN_LOWER_HIGH_RANK)) {
     check->failed = !ppn_row_refuse(check->reason, "'%s' has rank %d; Core ML has at most %d",
                                     value->name, meta->rank, MAX_RANK);
     return;

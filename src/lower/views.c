@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lower/families.h"
+#include "lower/high_rank.h"
 #include "lower/row.h"
 #include "tensor/tensor.h"
 
@@ -12,6 +13,7 @@ static ppn_mil_value_t* self(ppn_lower_context_t* context, const ppn_node_t* nod
 // ---- Reshaping: the traced result says the shape ----
 
 static ppn_status_t lower_reshape(ppn_lower_context_t* context, const ppn_node_t* node) {
+  if (ppn_high_rank_involved(node)) return ppn_high_rank_lower(context, node);
   const ppn_tensor_meta_t* meta = ppn_row_output(node, 0);
   return ppn_row_result(context, node,
                         ppn_row_reshape(context, self(context, node), meta->sizes, meta->rank));
@@ -21,6 +23,7 @@ static bool reshape_supported(const ppn_node_t* node, const ppn_lower_options_t*
                               ppn_buffer_t* reason) {
   (void)options;
   const ppn_tensor_meta_t* meta = ppn_row_output(node, 0);
+  if (ppn_high_rank_involved(node) && !ppn_high_rank_supported(node, reason)) return false;
   if (meta && ppn_row_reshape_possible(node, meta->sizes, meta->rank)) return true;
   return ppn_row_refuse(reason, "more than one size of the result is unknown");
 }
@@ -51,6 +54,7 @@ static ppn_status_t lower_unsqueeze(ppn_lower_context_t* context, const ppn_node
 // ---- Permuting ----
 
 static ppn_status_t lower_permute(ppn_lower_context_t* context, const ppn_node_t* node) {
+  if (ppn_high_rank_involved(node)) return ppn_high_rank_lower(context, node);
   ppn_mil_value_t* x = self(context, node);
   int64_t permutation[PPN_MAX_RANK];
   uint32_t count = 0;
@@ -63,6 +67,7 @@ static ppn_status_t lower_permute(ppn_lower_context_t* context, const ppn_node_t
 }
 
 static ppn_status_t lower_transpose(ppn_lower_context_t* context, const ppn_node_t* node) {
+  if (ppn_high_rank_involved(node)) return ppn_high_rank_lower(context, node);
   ppn_mil_value_t* x = self(context, node);
   if (context->status) return ppn_row_finish(context);
   const char* first = ppn_node_argument(node, "axis0") ? "axis0" : "dim0";
@@ -100,6 +105,19 @@ static ppn_status_t lower_movedim(ppn_lower_context_t* context, const ppn_node_t
     permutation[i] = next++;
   }
   return ppn_row_result(context, node, ppn_row_transpose(context, x, permutation));
+}
+
+// Copies: fine in any rank that Core ML has, or as part of a chain of higher rank.
+static bool alias_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
+                            ppn_buffer_t* reason) {
+  (void)options;
+  return !ppn_high_rank_involved(node) || ppn_high_rank_supported(node, reason);
+}
+
+static bool permute_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
+                              ppn_buffer_t* reason) {
+  if (!ppn_row_require_literal(node, reason, "dims", "dim0", "dim1")) return false;
+  return alias_supported(node, options, reason);
 }
 
 static bool literal_axes(const ppn_node_t* node, const ppn_lower_options_t* options,
@@ -257,17 +275,18 @@ static bool unfold_supported(const ppn_node_t* node, const ppn_lower_options_t* 
 // ---- Nothing but a new name ----
 
 static ppn_status_t lower_alias(ppn_lower_context_t* context, const ppn_node_t* node) {
+  if (ppn_high_rank_involved(node)) return ppn_high_rank_lower(context, node);
   ppn_dtype_t dtype = ppn_row_output_dtype(node);
   return ppn_row_result(context, node, ppn_row_operand(context, ppn_aten_at(node, 0), dtype));
 }
 
-enum { MOVES = PPN_LOWER_SMALL_INTEGERS };
+enum { MOVES = PPN_LOWER_SMALL_INTEGERS, HIGH = PPN_LOWER_HIGH_RANK };
 
 static const ppn_lower_row_t rows[] = {
-    {"aten::view", lower_reshape, reshape_supported, 0, MOVES},
-    {"aten::view_copy", lower_reshape, reshape_supported, 0, MOVES},
-    {"aten::_unsafe_view", lower_reshape, reshape_supported, 0, MOVES},
-    {"aten::reshape", lower_reshape, reshape_supported, 0, MOVES},
+    {"aten::view", lower_reshape, reshape_supported, 0, MOVES | HIGH},
+    {"aten::view_copy", lower_reshape, reshape_supported, 0, MOVES | HIGH},
+    {"aten::_unsafe_view", lower_reshape, reshape_supported, 0, MOVES | HIGH},
+    {"aten::reshape", lower_reshape, reshape_supported, 0, MOVES | HIGH},
     {"aten::_reshape_alias", lower_reshape, reshape_supported, 0, MOVES},
     {"aten::view_as", lower_reshape, reshape_supported, 0, MOVES},
     {"aten::reshape_as", lower_reshape, reshape_supported, 0, MOVES},
@@ -281,10 +300,10 @@ static const ppn_lower_row_t rows[] = {
     {"aten::squeeze_copy.dims", lower_squeeze, literal_axes, 0, MOVES},
     {"aten::unsqueeze", lower_unsqueeze, literal_axes, 0, MOVES},
     {"aten::unsqueeze_copy", lower_unsqueeze, literal_axes, 0, MOVES},
-    {"aten::permute", lower_permute, literal_axes, 0, MOVES},
-    {"aten::permute_copy", lower_permute, literal_axes, 0, MOVES},
-    {"aten::transpose.int", lower_transpose, literal_axes, 0, MOVES},
-    {"aten::transpose_copy.int", lower_transpose, literal_axes, 0, MOVES},
+    {"aten::permute", lower_permute, permute_supported, 0, MOVES | HIGH},
+    {"aten::permute_copy", lower_permute, permute_supported, 0, MOVES | HIGH},
+    {"aten::transpose.int", lower_transpose, permute_supported, 0, MOVES | HIGH},
+    {"aten::transpose_copy.int", lower_transpose, permute_supported, 0, MOVES | HIGH},
     {"aten::swapaxes", lower_transpose, literal_axes, 0, MOVES},
     {"aten::swapdims", lower_transpose, literal_axes, 0, MOVES},
     {"aten::t", lower_t, NULL, 0, MOVES},
@@ -305,13 +324,13 @@ static const ppn_lower_row_t rows[] = {
     {"aten::unfold_copy", lower_unfold, unfold_supported, 0, 0},
     {"aten::alias", lower_alias, NULL, 0, MOVES},
     {"aten::alias_copy", lower_alias, NULL, 0, MOVES},
-    {"aten::clone", lower_alias, NULL, 0, MOVES},
-    {"aten::contiguous", lower_alias, NULL, 0, MOVES},
+    {"aten::clone", lower_alias, alias_supported, 0, MOVES | HIGH},
+    {"aten::contiguous", lower_alias, alias_supported, 0, MOVES | HIGH},
     {"aten::detach", lower_alias, NULL, 0, MOVES},
     {"aten::detach_copy", lower_alias, NULL, 0, MOVES},
     {"aten::lift_fresh", lower_alias, NULL, 0, MOVES},
     {"aten::lift_fresh_copy", lower_alias, NULL, 0, MOVES},
-    {"dim_order_ops::_clone_dim_order", lower_alias, NULL, 0, MOVES},
+    {"dim_order_ops::_clone_dim_order", lower_alias, alias_supported, 0, MOVES | HIGH},
 };
 
 PPN_LOWER_DEFINE_FAMILY(views, "Shape and layout");
