@@ -7,7 +7,10 @@
 #include "base/half.h"
 #include "tensor/tensor.h"
 
-enum { PIECE = 1 << 16 };  // bytes of finished elements at a time
+enum {
+  PIECE = 1 << 16,    // bytes of finished elements at a time
+  SINGLES = 1 << 14,  // of them, source elements before they become halves
+};
 
 int64_t ppn_mil_constant_numel(const ppn_mil_constant_t* constant) {
   return ppn_tensor_numel(&constant->view);
@@ -116,13 +119,38 @@ static walk_t walk_from(const ppn_tensor_t* view, int64_t begin) {
   return walk;
 }
 
-static void walk_on(walk_t* walk) {
+// On by `steps` elements within the last dimension, or to its end exactly.
+static void walk_on(walk_t* walk, int64_t steps) {
   const ppn_tensor_t* view = walk->view;
-  for (int i = view->rank - 1; i >= 0; i--) {
-    walk->position += view->strides[i];
-    if (++walk->index[i] < view->sizes[i]) return;
+  for (int i = view->rank - 1; i >= 0; i--, steps = 1) {
+    walk->position += view->strides[i] * steps;
+    if ((walk->index[i] += steps) < view->sizes[i]) return;
     walk->position -= view->strides[i] * view->sizes[i];
     walk->index[i] = 0;
+  }
+}
+
+static void collect_run(const uint8_t* from, int64_t stride, size_t size, int64_t count,
+                        uint8_t* to) {
+  size_t step = (size_t)stride * size;
+  if (size == 4) {
+    for (int64_t i = 0; i < count; i++) memcpy(to + 4 * i, from + (size_t)i * step, 4);
+  } else if (size == 2) {
+    for (int64_t i = 0; i < count; i++) memcpy(to + 2 * i, from + (size_t)i * step, 2);
+  } else {
+    for (int64_t i = 0; i < count; i++) {
+      memcpy(to + (size_t)i * size, from + (size_t)i * step, size);
+    }
+  }
+}
+
+enum { TILE = 16 };  // rows of a transposed matrix read together: one cache line of singles
+
+// `rows` rows of a transposed matrix of singles, whose columns lie side by side in memory.
+static void collect_transposed(const float* from, int64_t stride, int64_t rows, int64_t columns,
+                               float* to) {
+  for (int64_t column = 0; column < columns; column++, from += stride) {
+    for (int64_t row = 0; row < rows; row++) to[row * columns + column] = from[row];
   }
 }
 
@@ -130,16 +158,30 @@ static void walk_on(walk_t* walk) {
 static void collect(const ppn_tensor_t* view, int64_t begin, int64_t count, void* out) {
   size_t size = ppn_dtype_size(view->dtype);
   const uint8_t* data = view->data;
+  uint8_t* to = out;
+  int last = view->rank - 1;
+  if (view->rank == 0) {
+    memcpy(to, data, size);
+    return;
+  }
   walk_t walk = walk_from(view, begin);
-  for (int64_t i = 0; i < count; i++, walk_on(&walk)) {
-    const uint8_t* from = data + (size_t)walk.position * size;
-    uint8_t* to = (uint8_t*)out + (size_t)i * size;
-    if (size == 4)
-      memcpy(to, from, 4);
-    else if (size == 2)
-      memcpy(to, from, 2);
-    else
-      memcpy(to, from, size);
+  bool transposed = view->rank == 2 && view->dtype == PPN_DTYPE_FLOAT32 && view->strides[0] == 1;
+  for (int64_t done = 0; done < count;) {
+    int64_t columns = view->sizes[last], rows = (count - done) / columns;
+    if (transposed && walk.index[last] == 0 && rows > 1) {
+      if (rows > TILE) rows = TILE;
+      collect_transposed((const float*)view->data + walk.position, view->strides[last], rows,
+                         columns, (float*)out + done);
+      done += rows * columns;
+      walk = walk_from(view, begin + done);
+      continue;
+    }
+    int64_t run = view->sizes[last] - walk.index[last];
+    if (run > count - done) run = count - done;
+    collect_run(data + (size_t)walk.position * size, view->strides[last], size, run,
+                to + (size_t)done * size);
+    walk_on(&walk, run);
+    done += run;
   }
 }
 
@@ -186,9 +228,9 @@ static void finish(const ppn_mil_constant_t* constant, int64_t begin, int64_t co
   }
   if ((!constant->scale || scaled) && view->dtype == PPN_DTYPE_FLOAT32 &&
       constant->dtype == PPN_DTYPE_FLOAT16) {
-    float piece[1024];
-    for (int64_t done = 0; done < count; done += 1024) {
-      int64_t part = count - done < 1024 ? count - done : 1024;
+    float piece[SINGLES];
+    for (int64_t done = 0; done < count; done += SINGLES) {
+      int64_t part = count - done < SINGLES ? count - done : SINGLES;
       const float* source = (const float*)view->data + begin + done;
       if (scaled) scale_singles(constant, begin + done, part, piece);
       if (!contiguous) collect(view, begin + done, part, piece);
