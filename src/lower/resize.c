@@ -241,7 +241,52 @@ static bool resize_supported(const ppn_node_t* node, const ppn_lower_options_t* 
   return true;
 }
 
+// ---- Sampling at given positions ----
+
+static ppn_status_t lower_grid_sampler(ppn_lower_context_t* context, const ppn_node_t* node) {
+  bool align = ppn_row_literal_bool(node, "align_corners", false);
+  int64_t padding = ppn_row_literal_int(node, "padding_mode", 0);
+  bool nearest = ppn_row_literal_int(node, "interpolation_mode", 0) == 1;
+  ppn_dtype_t dtype = ppn_row_output_dtype(node);
+  ppn_mil_value_t* x = ppn_row_operand(context, ppn_node_argument(node, "input"), dtype);
+  ppn_mil_value_t* grid =
+      ppn_row_operand(context, ppn_node_argument(node, "grid"),
+                      context->opset < PPN_MIL_OPSET_IOS16 ? PPN_DTYPE_FLOAT32 : dtype);
+  // torch reflects about the pixels' edges unless corners are aligned.
+  const char* mode = padding == 0   ? "constant"
+                     : padding == 1 ? "border"
+                     : align        ? "reflection"
+                                    : "symmetric";
+  return ppn_row_result(
+      context, node,
+      ppn_row_emit(context, "resample", {"x", x}, {"coordinates", grid},
+                   {"sampling_mode", ppn_row_text(context, nearest ? "nearest" : "bilinear")},
+                   {"padding_mode", ppn_row_text(context, mode)},
+                   {"padding_value", ppn_row_number(context, dtype, 0)},
+                   {"coordinates_mode", ppn_row_text(context, "normalized_minus_one_to_one")},
+                   {"align_corners", ppn_row_bool(context, align)}));
+}
+
+static bool grid_sampler_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
+                                   ppn_buffer_t* reason) {
+  (void)options;
+  const ppn_tensor_meta_t* x = ppn_row_meta(node, "input");
+  if (!ppn_row_require_literal(node, reason, "interpolation_mode", "padding_mode",
+                               "align_corners")) {
+    return false;
+  }
+  if (!x || x->rank != 4 || !ppn_dtype_is_float(x->dtype)) {
+    return ppn_row_refuse(reason, "only float images");
+  }
+  if (ppn_row_literal_int(node, "interpolation_mode", 0) > 1) {
+    return ppn_row_refuse(reason, "bicubic sampling");
+  }
+  return true;
+}
+
 static const ppn_lower_row_t rows[] = {
+    {"aten::grid_sampler", lower_grid_sampler, grid_sampler_supported, 0, 0},
+    {"aten::grid_sampler_2d", lower_grid_sampler, grid_sampler_supported, 0, 0},
     {"aten::upsample_nearest1d", lower_resize, resize_supported, 0, 0},
     {"aten::upsample_nearest1d.vec", lower_resize, resize_supported, 0, 0},
     {"aten::upsample_nearest2d", lower_resize, resize_supported, 0, 0},
