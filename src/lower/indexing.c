@@ -103,6 +103,9 @@ static ppn_status_t lower_index(ppn_lower_context_t* context, const ppn_node_t* 
   ppn_indices_read(node, &indices);
   if (indices.count == 1) {
     ppn_mil_value_t* only = ppn_indices_value(context, &indices, 0);
+    if (context->opset >= PPN_MIL_OPSET_IOS17) {
+      only = ppn_indices_non_negative(context, only, indices.sizes[indices.axes[0]]);
+    }
     return ppn_row_result(context, node, gather(context, x, only, indices.axes[0]));
   }
   // The indices' common sizes are found in the result.

@@ -26,6 +26,7 @@ bool ppn_indices_read(const ppn_node_t* node, ppn_indices_t* out) {
   if (!x || !list || list->kind != PPN_ARGUMENT_VALUES) return false;
   out->list = list;
   out->rank = x->rank;
+  out->sizes = x->sizes;
   int axis = 0;
   for (uint32_t i = 0; i < list->count; i++) {
     const ppn_value_t* index = list->u.values[i];
@@ -51,11 +52,30 @@ ppn_mil_value_t* ppn_indices_value(ppn_lower_context_t* context, const ppn_indic
   return ppn_row_list_item(context, indices->list, indices->at[i], PPN_DTYPE_INT32);
 }
 
+ppn_mil_value_t* ppn_indices_non_negative(ppn_lower_context_t* context, ppn_mil_value_t* indices,
+                                          ppn_dim_t size) {
+  if (context->status || !indices) return NULL;
+  if (indices->constant && ppn_mil_constant_numel(indices->constant) <= 4096) {
+    bool negative = false;
+    int64_t numel = ppn_mil_constant_numel(indices->constant);
+    for (int64_t i = 0; i < numel; i++) {
+      negative |= ppn_mil_constant_element(indices->constant, i) < 0;
+    }
+    if (!negative) return indices;
+  }
+  ppn_mil_value_t* wrapped = ppn_row_binary(context, "add", indices, ppn_row_dim(context, size));
+  ppn_mil_value_t* is_negative = ppn_row_binary(context, "less", indices, ppn_row_int(context, 0));
+  return ppn_row_select(context, is_negative, wrapped, indices);
+}
+
 ppn_mil_value_t* ppn_indices_stack(ppn_lower_context_t* context, const ppn_indices_t* indices) {
   ppn_mil_value_t* parts[PPN_MAX_RANK];
   for (int i = 0; i < indices->count; i++) {
-    parts[i] = ppn_row_broadcast(context, ppn_indices_value(context, indices, i),
-                                 indices->broadcast, indices->broadcast_rank);
+    ppn_mil_value_t* index = ppn_indices_value(context, indices, i);
+    if (context->opset >= PPN_MIL_OPSET_IOS17) {
+      index = ppn_indices_non_negative(context, index, indices->sizes[indices->axes[i]]);
+    }
+    parts[i] = ppn_row_broadcast(context, index, indices->broadcast, indices->broadcast_rank);
   }
   if (indices->count == 1) {
     const int64_t last = indices->broadcast_rank;

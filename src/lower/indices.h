@@ -8,6 +8,7 @@
 typedef struct ppn_indices {
   const ppn_argument_t* list;
   int rank;                   // of the indexed tensor
+  const ppn_dim_t* sizes;     // of the indexed tensor
   int axes[PPN_MAX_RANK];     // indexed axes, ascending
   uint32_t at[PPN_MAX_RANK];  // position of each in the list
   int count;
@@ -22,6 +23,10 @@ bool ppn_indices_read(const ppn_node_t* node, ppn_indices_t* out);
 // Index i as int32.
 ppn_mil_value_t* ppn_indices_value(ppn_lower_context_t* context, const ppn_indices_t* indices,
                                    int i);
+// Negative entries count from the end of `size` before iOS 17; from then on they must not occur, so
+// they are moved. Constants without any are given back.
+ppn_mil_value_t* ppn_indices_non_negative(ppn_lower_context_t* context, ppn_mil_value_t* indices,
+                                          ppn_dim_t size);
 // All indices, broadcast to `broadcast` and stacked as coordinates along a new last axis.
 ppn_mil_value_t* ppn_indices_stack(ppn_lower_context_t* context, const ppn_indices_t* indices);
 // The permutation that brings the indexed axes to the front, the others following in order.

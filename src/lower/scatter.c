@@ -12,23 +12,6 @@ static ppn_dtype_t scatter_dtype(const ppn_node_t* node) {
   return dtype == PPN_DTYPE_BOOL ? PPN_DTYPE_INT32 : dtype;
 }
 
-// From iOS 17 on indices must not be negative; before, both count from the end.
-static ppn_mil_value_t* non_negative(ppn_lower_context_t* context, ppn_mil_value_t* indices,
-                                     ppn_dim_t size) {
-  if (context->status || !indices) return NULL;
-  if (indices->constant && ppn_mil_constant_numel(indices->constant) <= 4096) {
-    bool negative = false;
-    int64_t numel = ppn_mil_constant_numel(indices->constant);
-    for (int64_t i = 0; i < numel; i++) {
-      negative |= ppn_mil_constant_element(indices->constant, i) < 0;
-    }
-    if (!negative) return indices;
-  }
-  ppn_mil_value_t* wrapped = ppn_row_binary(context, "add", indices, ppn_row_dim(context, size));
-  ppn_mil_value_t* is_negative = ppn_row_binary(context, "less", indices, ppn_row_int(context, 0));
-  return ppn_row_select(context, is_negative, wrapped, indices);
-}
-
 // ---- x[i, :, j] = values ----
 
 static bool is_scalar_mask(const ppn_node_t* node, const ppn_indices_t* indices) {
@@ -89,8 +72,8 @@ static ppn_mil_value_t* put_many(ppn_lower_context_t* context, const ppn_node_t*
   values = ppn_row_transpose(context, values, to_front);
   ppn_mil_value_t* parts[PPN_MAX_RANK];
   for (int i = 0; i < indices->count; i++) {
-    ppn_mil_value_t* index = non_negative(context, ppn_indices_value(context, indices, i),
-                                          meta->sizes[indices->axes[i]]);
+    ppn_mil_value_t* index = ppn_indices_non_negative(
+        context, ppn_indices_value(context, indices, i), meta->sizes[indices->axes[i]]);
     parts[i] = ppn_row_broadcast(context, index, indices->broadcast, indices->broadcast_rank);
   }
   ppn_mil_value_t* coordinates =
@@ -120,7 +103,7 @@ static ppn_status_t lower_index_put(ppn_lower_context_t* context, const ppn_node
   for (int i = 0; i < meta->rank; i++) sizes[i] = i == axis ? indices.broadcast[0] : meta->sizes[i];
   values = ppn_row_broadcast(context, values, sizes, meta->rank);
   ppn_mil_value_t* list =
-      non_negative(context, ppn_indices_value(context, &indices, 0), meta->sizes[axis]);
+      ppn_indices_non_negative(context, ppn_indices_value(context, &indices, 0), meta->sizes[axis]);
   return ppn_row_result(
       context, node,
       ppn_row_emit(context, "scatter", {"data", x}, {"indices", list}, {"updates", values},
@@ -232,7 +215,7 @@ static ppn_status_t lower_index_slices(ppn_lower_context_t* context, const ppn_n
     for (int i = 0; i < meta->rank; i++) sizes[i] = i == axis ? index->sizes[0] : meta->sizes[i];
     updates = ppn_row_broadcast(context, updates, sizes, meta->rank);
   }
-  indices = non_negative(context, indices, meta->sizes[axis]);
+  indices = ppn_indices_non_negative(context, indices, meta->sizes[axis]);
   return ppn_row_result(context, node,
                         ppn_row_emit(context, "scatter", {"data", x}, {"indices", indices},
                                      {"updates", updates}, {"axis", ppn_row_int(context, axis)},
