@@ -12,10 +12,13 @@ target_link_libraries(pippin_dependencies INTERFACE
   PkgConfig::JANSSON PkgConfig::LIBDEFLATE PkgConfig::PROTOBUF_C PkgConfig::XXHASH Threads::Threads m)
 
 if(PIPPIN_WITH_ONEDNN)
-  find_package(dnnl CONFIG QUIET)
+  # Not by its CMake package: Debian's asks for OpenCL, which its library does not use.
+  find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.h)
+  find_library(DNNL_LIBRARY dnnl)
   find_package(OpenMP QUIET COMPONENTS C)
-  if(dnnl_FOUND)
-    target_link_libraries(pippin_dependencies INTERFACE DNNL::dnnl)
+  if(DNNL_INCLUDE_DIR AND DNNL_LIBRARY)
+    target_include_directories(pippin_dependencies SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+    target_link_libraries(pippin_dependencies INTERFACE ${DNNL_LIBRARY})
     target_compile_definitions(pippin_dependencies INTERFACE PPN_WITH_ONEDNN=1)
     if(OpenMP_C_FOUND)
       target_link_libraries(pippin_dependencies INTERFACE OpenMP::OpenMP_C)

@@ -46,8 +46,8 @@ static ppn_status_t load_png(const char* path, const ppn_tensor_t* type, loaded_
     return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
                            "an image has 1 or 3 channels; the input has %lld", (long long)channels);
   }
-  uint32_t found_width, found_height;
-  uint8_t* pixels;
+  uint32_t found_width = 0, found_height = 0;
+  uint8_t* pixels = NULL;
   PPN_RETURN_IF_ERROR(read_png(path, (int)channels, &found_width, &found_height, &pixels));
   ppn_status_t status = ppn_status_ok();
   float* values = malloc((size_t)(channels * height * width) * sizeof(*values));

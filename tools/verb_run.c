@@ -141,7 +141,7 @@ static ppn_status_t compare_outputs(runnable_t* runnable, json_t* report, bool* 
     PPN_RETURN_IF_ERROR(runnable_get_output(runnable, index, &actual));
     loaded_tensor_t reference;
     PPN_RETURN_IF_ERROR(load_tensor(source, &port.type, &reference));
-    difference_t difference;
+    difference_t difference = {0};
     ppn_status_t status = compare(&actual, &reference.tensor, &difference);
     release_tensor(&reference);
     PPN_RETURN_IF_ERROR_ANNOTATED(status, "output %s", port.name);

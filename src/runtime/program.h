@@ -10,6 +10,7 @@
 // The public part is pippin/runtime.h; its functions are implemented in this layer.
 
 // The bytes must outlive the program. `name` is for messages.
-ppn_status_t ppn_program_open_bytes(ppn_span_t bytes, const char* name, ppn_program_t** out_program) PPN_MUST_USE;
+ppn_status_t ppn_program_open_bytes(ppn_span_t bytes, const char* name,
+                                    ppn_program_t** out_program) PPN_MUST_USE;
 
 #endif  // PPN_RUNTIME_PROGRAM_H_

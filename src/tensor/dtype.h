@@ -9,7 +9,8 @@
 #include "base/span.h"
 #include "pippin/tensor.h"
 
-// ppn_dtype_t, ppn_dtype_name and ppn_dtype_size are public: pippin/tensor.h. Convert numberings at format borders.
+// ppn_dtype_t, ppn_dtype_name and ppn_dtype_size are public: pippin/tensor.h. Convert numberings at
+// format borders.
 
 // The type of that name (torch's, and numpy's where they differ), or PPN_DTYPE_INVALID.
 ppn_dtype_t ppn_dtype_from_name(ppn_string_view_t name);

@@ -1,0 +1,17 @@
+// All kernels, by family.
+#include <string.h>
+
+#include "engine/families.h"
+
+static const ppn_engine_family_t* const families[] = {
+    NULL,  // ends the list
+};
+
+const ppn_engine_kernel_t* ppn_engine_kernel_find(const char* type) {
+  for (size_t i = 0; families[i]; ++i) {
+    for (uint32_t j = 0; j < families[i]->count; ++j) {
+      if (strcmp(families[i]->kernels[j].type, type) == 0) return &families[i]->kernels[j];
+    }
+  }
+  return NULL;
+}
