@@ -4,6 +4,7 @@ usage: build.py OUTPUT_FOLDER [NAME ...]        all models when no name is given
 """
 
 import pathlib
+import subprocess
 import sys
 
 import numpy as np
@@ -35,8 +36,13 @@ def export(name, folder):
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[2:] or zoo.MODELS:
-        print(export(name, folder), flush=True)
+    names = sys.argv[2:] or list(zoo.MODELS)
+    if len(names) == 1:
+        print(export(names[0], folder), flush=True)
+        return
+    # A process each: transformers does not work where torchvision has been imported, and memory is given back.
+    for name in names:
+        subprocess.run([sys.executable, __file__, folder, name], check=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ plain Python; what fails is the registration of fake kernels for operators that 
 registrations are skipped while torchvision is imported.
 """
 
+import pathlib
+import sys
+
 import torch
 
 
@@ -25,6 +28,9 @@ def _tolerate_missing_operators(register):
 
 def load():
     """Returns the module torchvision.models."""
+    folder = pathlib.Path(sys.prefix) / "vision"  # where scripts/setup-python puts it
+    if folder.is_dir() and str(folder) not in sys.path:
+        sys.path.append(str(folder))
     original = torch.library.register_fake
     torch.library.register_fake = _tolerate_missing_operators(original)
     try:
