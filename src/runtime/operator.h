@@ -37,6 +37,7 @@ typedef struct ppn_runtime_tensor {
   int64_t bounds[PPN_MAX_RANK];     // largest sizes
   uint8_t dim_order[PPN_MAX_RANK];  // outermost first
   bool is_dynamic, is_constant, is_planned;
+  size_t capacity;  // bytes that may be written at view.data
 } ppn_runtime_tensor_t;
 
 typedef struct ppn_runtime_value ppn_runtime_value_t;

@@ -1,0 +1,20 @@
+// Values of a method: names of their kinds, and tensors that change their sizes.
+#ifndef PPN_RUNTIME_VALUES_H_
+#define PPN_RUNTIME_VALUES_H_
+
+#include "runtime/operator.h"
+
+// "int", "tensor list", …
+const char* ppn_runtime_value_kind_name(ppn_runtime_value_kind_t kind);
+
+// Gives a tensor new sizes, as ExecuTorch allows: the rank stays, a static tensor keeps its sizes,
+// a dynamic one has at most as many elements as its bounds have (single dimensions may exceed
+// theirs). Strides follow the dim order. Errors: OUT_OF_RANGE naming dimension, bound and value.
+ppn_status_t ppn_runtime_tensor_resize(ppn_runtime_tensor_t* tensor, int rank,
+                                       const int64_t* sizes) PPN_MUST_USE;
+
+// Strides of `sizes` laid out in `dim_order`, outermost first.
+void ppn_strides_from_dim_order(int rank, const int64_t* sizes, const uint8_t* dim_order,
+                                int64_t* out_strides);
+
+#endif  // PPN_RUNTIME_VALUES_H_
