@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "mil/infer.h"
+#include "tensor/slice.h"
 #include "tensor/tensor.h"
 
 // ---- Slices ----
@@ -43,19 +44,13 @@ static ppn_status_t read_slice(const ppn_mil_operation_t* operation, int rank, s
   return ppn_status_ok();
 }
 
-// NumPy's rules for a known size.
+// The length of a slice of a known size.
 static int64_t slice_length(const slice_t* slice, int i, int64_t size) {
-  int64_t begin = slice->begin[i], end = slice->end[i], stride = slice->stride[i];
-  if (begin < 0) begin = begin + size < 0 ? (stride < 0 ? -1 : 0) : begin + size;
-  if (end < 0) end = end + size < 0 ? (stride < 0 ? -1 : 0) : end + size;
-  if (stride > 0) {
-    if (slice->begin_mask[i]) begin = 0;
-    if (slice->end_mask[i] || end > size) end = size;
-    return end > begin ? (end - begin + stride - 1) / stride : 0;
-  }
-  if (slice->begin_mask[i] || begin > size - 1) begin = size - 1;
-  if (slice->end_mask[i]) end = -1;
-  return begin > end ? (begin - end - stride - 1) / -stride : 0;
+  ppn_slice_t bounds = {slice->begin[i], slice->end[i], slice->stride[i], slice->begin_mask[i] != 0,
+                        slice->end_mask[i] != 0};
+  int64_t start = 0, count = 0;
+  ppn_slice_resolve(&bounds, size, &start, &count);
+  return count;
 }
 
 static ppn_status_t slice_size(ppn_mil_function_t* function, const slice_t* slice, int i,

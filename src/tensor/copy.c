@@ -6,24 +6,70 @@
 
 enum { CHUNK = 256, TILE = 16 };
 
-// The iteration space: dimensions of size 1 dropped, adjacent ones joined where both sides allow.
+// The iteration space: dimensions of size 1 dropped, in the order of the target's memory, adjacent
+// ones joined where both sides allow.
 typedef struct copy_plan {
   int rank;
   int64_t sizes[PPN_MAX_RANK], source[PPN_MAX_RANK], target[PPN_MAX_RANK];
 } copy_plan_t;
 
+static int64_t distance(int64_t stride) {
+  return stride < 0 ? -stride : stride;
+}
+
+// Moves dimension `from` outwards to place `to`.
+static void move_dimension(copy_plan_t* plan, int from, int to) {
+  int64_t size = plan->sizes[from], source = plan->source[from], target = plan->target[from];
+  for (int i = from; i > to; --i) {
+    plan->sizes[i] = plan->sizes[i - 1];
+    plan->source[i] = plan->source[i - 1];
+    plan->target[i] = plan->target[i - 1];
+  }
+  plan->sizes[to] = size;
+  plan->source[to] = source;
+  plan->target[to] = target;
+}
+
+static void sort_dimensions(copy_plan_t* plan) {
+  for (int i = 1; i < plan->rank; ++i) {
+    int to = i;
+    while (to > 0 && distance(plan->target[to - 1]) < distance(plan->target[i])) --to;
+    move_dimension(plan, i, to);
+  }
+}
+
+static void join_dimensions(copy_plan_t* plan) {
+  int last = 0;
+  for (int i = 1; i < plan->rank; ++i) {
+    if (plan->source[last] == plan->source[i] * plan->sizes[i] &&
+        plan->target[last] == plan->target[i] * plan->sizes[i]) {
+      plan->sizes[last] *= plan->sizes[i];
+    } else {
+      plan->sizes[++last] = plan->sizes[i];
+    }
+    plan->source[last] = plan->source[i];
+    plan->target[last] = plan->target[i];
+  }
+  plan->rank = last + 1;
+}
+
+// The dimension along which the source is densest becomes the last but one, so that tiles of the
+// two innermost read and write whole cache lines.
+static void place_for_tiles(copy_plan_t* plan) {
+  int inner = plan->rank - 1, densest = inner;
+  for (int i = inner - 1; i >= 0; --i) {
+    if (plan->source[i] != 0 && distance(plan->source[i]) < distance(plan->source[densest])) {
+      densest = i;
+    }
+  }
+  if (densest == inner) return;
+  for (int i = densest; i < inner - 1; ++i) move_dimension(plan, i + 1, i);
+}
+
 static copy_plan_t plan_copy(const ppn_tensor_t* source, const ppn_tensor_t* target) {
   copy_plan_t plan = {0};
   for (int i = 0; i < source->rank; ++i) {
     if (source->sizes[i] == 1) continue;
-    int last = plan.rank - 1;
-    if (last >= 0 && plan.source[last] == source->strides[i] * source->sizes[i] &&
-        plan.target[last] == target->strides[i] * source->sizes[i]) {
-      plan.sizes[last] *= source->sizes[i];
-      plan.source[last] = source->strides[i];
-      plan.target[last] = target->strides[i];
-      continue;
-    }
     plan.sizes[plan.rank] = source->sizes[i];
     plan.source[plan.rank] = source->strides[i];
     plan.target[plan.rank++] = target->strides[i];
@@ -32,7 +78,11 @@ static copy_plan_t plan_copy(const ppn_tensor_t* source, const ppn_tensor_t* tar
     plan.rank = 1;
     plan.sizes[0] = 1;
     plan.source[0] = plan.target[0] = 1;
+    return plan;
   }
+  sort_dimensions(&plan);
+  join_dimensions(&plan);
+  place_for_tiles(&plan);
   return plan;
 }
 
@@ -50,6 +100,15 @@ static bool next_row(const copy_plan_t* plan, int skip, int64_t* index, int64_t*
   return false;
 }
 
+#define FILL_ROW(type)                                                               \
+  {                                                                                  \
+    type element;                                                                    \
+    memcpy(&element, from, sizeof(type));                                            \
+    for (int64_t i = 0; i < count; ++i) {                                            \
+      memcpy(to + i * to_stride * (int64_t)sizeof(type), &element, sizeof(element)); \
+    }                                                                                \
+  }
+
 #define COPY_ROW(type)                                                    \
   for (int64_t i = 0; i < count; ++i) {                                   \
     memcpy(to + i * to_stride * (int64_t)sizeof(type),                    \
@@ -60,10 +119,37 @@ typedef struct pair16 {
   uint64_t low, high;
 } pair16_t;
 
+static void fill_elements(size_t size, const uint8_t* from, uint8_t* to, int64_t to_stride,
+                          int64_t count) {
+  switch (size) {
+    case 1:
+      FILL_ROW(uint8_t)
+      break;
+    case 2:
+      FILL_ROW(uint16_t)
+      break;
+    case 4:
+      FILL_ROW(uint32_t)
+      break;
+    case 8:
+      FILL_ROW(uint64_t)
+      break;
+    case 16:
+      FILL_ROW(pair16_t)
+      break;
+    default:
+      break;
+  }
+}
+
 static void copy_elements(size_t size, const uint8_t* from, int64_t from_stride, uint8_t* to,
                           int64_t to_stride, int64_t count) {
   if (from_stride == 1 && to_stride == 1) {
     memcpy(to, from, (size_t)count * size);
+    return;
+  }
+  if (from_stride == 0) {
+    fill_elements(size, from, to, to_stride, count);
     return;
   }
   switch (size) {
@@ -110,7 +196,8 @@ static void copy_same_type(const ppn_tensor_t* source, const ppn_tensor_t* targe
   size_t size = ppn_dtype_size(source->dtype);
   int64_t index[PPN_MAX_RANK] = {0}, from = 0, to = 0;
   int inner = plan->rank - 1;
-  bool tiled = plan->rank >= 2 && (plan->source[inner] != 1 || plan->target[inner] != 1);
+  bool tiled = plan->rank >= 2 && plan->source[inner - 1] != 0 &&
+               distance(plan->source[inner - 1]) < distance(plan->source[inner]);
   do {
     const uint8_t* from_bytes = (const uint8_t*)source->data + from * (int64_t)size;
     uint8_t* to_bytes = (uint8_t*)target->data + to * (int64_t)size;
