@@ -30,3 +30,7 @@ if(PIPPIN_SANITIZE)
   target_compile_options(pippin_flags INTERFACE -fsanitize=${PIPPIN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(pippin_flags INTERFACE -fsanitize=${PIPPIN_SANITIZE})
 endif()
+if(PIPPIN_BUILD_FUZZERS)
+  # Checksums are not compared, or no mutated input would get past them.
+  target_compile_definitions(pippin_flags INTERFACE FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+endif()

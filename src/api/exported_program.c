@@ -5,6 +5,7 @@
 
 #include "aten/op.h"
 #include "pippin/lowering.h"
+#include "tensor/tensor.h"
 
 static ppn_status_t bind(ppn_status_t status, ppn_exported_program_t** program) {
   if (!status) status = ppn_aten_bind_program(*program);
@@ -28,16 +29,11 @@ typedef struct loan {
 
 // The lent tensor must reach no further than the bytes that were lent with it.
 static ppn_status_t check_extent(const ppn_lent_tensor_t* tensor) {
-  int64_t last = tensor->storage_offset;
-  bool is_empty = false, fits = last >= 0 && tensor->rank >= 0 && tensor->rank <= PPN_MAX_RANK;
-  for (int i = 0; fits && i < tensor->rank; ++i) {
-    int64_t size = tensor->sizes[i], stride = tensor->strides[i];
-    is_empty |= size == 0;
-    fits = size >= 0 && stride >= 0 && (size <= 1 || stride <= (INT64_MAX - last) / (size - 1));
-    if (fits && size > 1) last += (size - 1) * stride;
+  if (tensor->rank >= 0 && tensor->rank <= PPN_MAX_RANK &&
+      ppn_storage_holds(tensor->dtype, tensor->rank, tensor->sizes, tensor->strides,
+                        tensor->storage_offset, tensor->size)) {
+    return ppn_status_ok();
   }
-  size_t element = ppn_dtype_size(tensor->dtype);
-  if (fits && (is_empty || (element && (uint64_t)last < tensor->size / element))) return NULL;
   return ppn_status_make(PPN_STATUS_OUT_OF_RANGE,
                          "the tensor '%s' reaches beyond the %zu bytes that were lent for it",
                          tensor->name, tensor->size);

@@ -48,7 +48,7 @@ static ppn_status_t find_directory(ppn_span_t bytes, directory_t* out) {
       bytes.size > END_SIZE + MAXIMUM_COMMENT ? bytes.size - END_SIZE - MAXIMUM_COMMENT : 0;
   for (size_t at = bytes.size - END_SIZE + 1; at-- > lowest;) {
     const uint8_t* end = bytes.data + at;
-    if (load32(end) != END_SIGNATURE) continue;
+    if (load32(end) != END_SIGNATURE || load16(end + 20) != bytes.size - at - END_SIZE) continue;
     *out = (directory_t){
         .offset = load32(end + 16), .size = load32(end + 12), .count = load16(end + 10)};
     if (at < END64_LOCATOR_SIZE || load32(end - END64_LOCATOR_SIZE) != END64_LOCATOR_SIGNATURE) {
@@ -63,8 +63,12 @@ static ppn_status_t find_directory(ppn_span_t bytes, directory_t* out) {
         .offset = load64(end64 + 48), .size = load64(end64 + 40), .count = load64(end64 + 32)};
     return ppn_status_ok();
   }
+  bool has_start = load32(bytes.data) == LOCAL_SIGNATURE;
   return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                         "not a ZIP archive (or a truncated one): no end record");
+                         has_start ? "a truncated ZIP archive: none of its %zu bytes is its end "
+                                     "record; copy or download the file again"
+                                   : "not a ZIP archive: its %zu bytes hold no end record",
+                         bytes.size);
 }
 
 // Values that did not fit stand in the extra field with id 1, in a fixed order.
@@ -92,6 +96,30 @@ static ppn_status_t read_zip64(const uint8_t* header, uint64_t at, ppn_zip_entry
   return ppn_status_ok();
 }
 
+// Names are printed and put together to paths.
+static bool is_good_name(ppn_string_view_t name) {
+  if (name.size == 0 || name.data[0] == '/') return false;
+  for (size_t i = 0; i < name.size; ++i) {
+    unsigned char c = (unsigned char)name.data[i];
+    if (c < ' ' || c == 0x7f || c == '\\') return false;
+    bool is_part_start = i == 0 || name.data[i - 1] == '/';
+    bool is_up = is_part_start && i + 1 < name.size && c == '.' && name.data[i + 1] == '.' &&
+                 (i + 2 == name.size || name.data[i + 2] == '/');
+    if (is_up) return false;
+  }
+  return true;
+}
+
+static ppn_status_t check_name(const ppn_zip_archive_t* archive, const ppn_zip_entry_t* entry,
+                               uint64_t at) {
+  if (!is_good_name(entry->name)) return damaged(at, "an entry with a forbidden name");
+  if (!ppn_string_map_get(&archive->by_name, entry->name)) return ppn_status_ok();
+  return ppn_status_make(PPN_STATUS_INVALID_DATA,
+                         "damaged ZIP archive: two entries are named '%.*s', the second at offset "
+                         "%llu",
+                         PPN_SV(entry->name), (unsigned long long)at);
+}
+
 static ppn_status_t read_directory(ppn_zip_archive_t* archive, const directory_t* directory) {
   ppn_span_t bytes = archive->bytes;
   if (!fits(bytes, directory->offset, directory->size) ||
@@ -113,10 +141,12 @@ static ppn_status_t read_directory(ppn_zip_archive_t* archive, const directory_t
         .name = ppn_sv_make((const char*)header + CENTRAL_SIZE, load16(header + 28)),
         .flags = load16(header + 8),
         .method = load16(header + 10),
+        .crc = load32(header + 16),
         .compressed_size = load32(header + 20),
         .size = load32(header + 24),
         .header_offset = load32(header + 42)};
     PPN_RETURN_IF_ERROR(read_zip64(header, at, entry));
+    PPN_RETURN_IF_ERROR(check_name(archive, entry, at));
     PPN_RETURN_IF_ERROR(ppn_string_map_set(&archive->by_name, entry->name, entry));
     at += size;
   }
@@ -138,14 +168,19 @@ void ppn_zip_close(ppn_zip_archive_t* archive) {
   *archive = (ppn_zip_archive_t){0};
 }
 
-const ppn_zip_entry_t* ppn_zip_find(const ppn_zip_archive_t* archive, const char* name) {
+ppn_zip_entry_t* ppn_zip_find(const ppn_zip_archive_t* archive, const char* name) {
   return ppn_string_map_get(&archive->by_name, ppn_sv(name));
 }
 
-static ppn_status_t inflate_entry(ppn_zip_archive_t* archive, const ppn_zip_entry_t* entry,
+static ppn_status_t inflate_entry(ppn_zip_archive_t* archive, ppn_zip_entry_t* entry,
                                   ppn_span_t packed, ppn_span_t* out_content) {
   if (entry->size > SIZE_MAX / 2 || entry->size / MAXIMUM_RATIO > entry->compressed_size) {
     return damaged(entry->header_offset, "impossible compression ratio");
+  }
+  // Entries that overlap could together ask for more than the file can hold.
+  archive->inflated_size += entry->size;
+  if (archive->inflated_size / MAXIMUM_RATIO > archive->bytes.size) {
+    return damaged(entry->header_offset, "overlapping entries");
   }
   void* memory = ppn_arena_alloc(&archive->arena, (size_t)entry->size);
   struct libdeflate_decompressor* inflater = memory ? libdeflate_alloc_decompressor() : NULL;
@@ -156,12 +191,17 @@ static ppn_status_t inflate_entry(ppn_zip_archive_t* archive, const ppn_zip_entr
   if (result != LIBDEFLATE_SUCCESS) {
     return damaged(entry->header_offset, "damaged compressed data");
   }
+  entry->inflated = memory;
   *out_content = ppn_span_make(memory, (size_t)entry->size);
   return ppn_status_ok();
 }
 
-ppn_status_t ppn_zip_read(ppn_zip_archive_t* archive, const ppn_zip_entry_t* entry,
+ppn_status_t ppn_zip_read(ppn_zip_archive_t* archive, ppn_zip_entry_t* entry,
                           ppn_span_t* out_content) {
+  if (entry->inflated) {
+    *out_content = ppn_span_make(entry->inflated, (size_t)entry->size);
+    return ppn_status_ok();
+  }
   uint64_t at = entry->header_offset;
   const uint8_t* header = archive->bytes.data + at;
   if (!fits(archive->bytes, at, LOCAL_SIZE) || load32(header) != LOCAL_SIGNATURE) {
@@ -184,4 +224,17 @@ ppn_status_t ppn_zip_read(ppn_zip_archive_t* archive, const ppn_zip_entry_t* ent
   if (entry->size != entry->compressed_size) return damaged(at, "a stored entry with two sizes");
   *out_content = packed;
   return ppn_status_ok();
+}
+
+ppn_status_t ppn_zip_check(const ppn_zip_entry_t* entry, ppn_span_t content) {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+  return ppn_status_ok();  // or no mutated text would get past here
+#endif
+  if (entry->crc == 0 || libdeflate_crc32(0, content.data, content.size) == entry->crc) {
+    return ppn_status_ok();
+  }
+  return ppn_status_make(PPN_STATUS_INVALID_DATA,
+                         "damaged ZIP archive: the content of entry '%.*s' (header at offset %llu) "
+                         "does not match its checksum; copy or download the file again",
+                         PPN_SV(entry->name), (unsigned long long)entry->header_offset);
 }

@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "graph/read_json.h"
+
 #define SCHEMA_MAJOR 8
 
 static ppn_status_t broken(const ppn_program_reader_t* reader, const char* what) {
@@ -243,12 +245,8 @@ ppn_status_t ppn_exported_program_read_json(ppn_span_t json, const char* name,
                                             ppn_constant_lookup_t lookup, void* context,
                                             ppn_exported_program_t** out_program) {
   *out_program = NULL;
-  json_error_t error;
-  json_t* root = json_loadb((const char*)json.data, json.size, JSON_ALLOW_NUL, &error);
-  if (!root) {
-    return ppn_status_make(PPN_STATUS_INVALID_DATA, "%s: bad JSON at offset %d: %s", name,
-                           error.position, error.text);
-  }
+  json_t* root;
+  PPN_RETURN_IF_ERROR(ppn_read_json(json, name, &root));
   ppn_program_reader_t reader = {.name = name, .lookup = lookup, .lookup_context = context};
   reader.program = calloc(1, sizeof(*reader.program));
   ppn_status_t status = reader.program ? read_all(&reader, root) : ppn_out_of_memory();

@@ -49,22 +49,35 @@ bool ppn_dtype_byte_count(ppn_dtype_t dtype, int64_t numel, size_t* out_size) {
 }
 
 bool ppn_sizes_numel(int rank, const int64_t* sizes, int64_t* out_numel) {
+  // Without zeros first: contiguous strides are products of the other sizes.
   int64_t numel = 1;
-  bool fits = true;
+  bool is_empty = false;
   for (int i = 0; i < rank; ++i) {
     if (sizes[i] < 0) return false;
-    if (sizes[i] == 0) {
-      *out_numel = 0;
-      // A zero elsewhere makes any product zero, but a negative size stays an error.
-      for (int j = i + 1; j < rank; ++j) {
-        if (sizes[j] < 0) return false;
-      }
-      return true;
-    }
-    fits = fits && ppn_checked_multiply_i64(numel, sizes[i], &numel);
+    is_empty |= sizes[i] == 0;
+    if (sizes[i] > 0 && !ppn_checked_multiply_i64(numel, sizes[i], &numel)) return false;
   }
-  *out_numel = numel;
-  return fits;
+  *out_numel = is_empty ? 0 : numel;
+  return true;
+}
+
+bool ppn_storage_holds(ppn_dtype_t dtype, int rank, const int64_t* sizes, const int64_t* strides,
+                       int64_t storage_offset, size_t bytes) {
+  int64_t last = storage_offset, numel;
+  size_t element = ppn_dtype_size(dtype), size;
+  if (element == 0 || storage_offset < 0 || !ppn_sizes_numel(rank, sizes, &numel) ||
+      !ppn_dtype_byte_count(dtype, numel, &size)) {
+    return false;
+  }
+  for (int i = 0; i < rank; ++i) {
+    int64_t span;
+    if (strides[i] < 0) return false;
+    if (sizes[i] > 0 && (!ppn_checked_multiply_i64(sizes[i] - 1, strides[i], &span) ||
+                         !ppn_checked_add_i64(last, span, &last))) {
+      return false;
+    }
+  }
+  return numel == 0 || (uint64_t)last < bytes / element;
 }
 
 double ppn_element_as_double(ppn_dtype_t dtype, const void* data, int64_t index) {

@@ -15,8 +15,12 @@ void ppn_strides_contiguous(int rank, const int64_t* sizes, int64_t* out_strides
 bool ppn_tensor_is_contiguous(const ppn_tensor_t* tensor);
 // Bytes of `numel` elements; false when that overflows.
 bool ppn_dtype_byte_count(ppn_dtype_t dtype, int64_t numel, size_t* out_size);
-// Product of sizes, checked: false on overflow or a negative size.
+// Product of sizes, checked: false on a negative size, or when the sizes that are not 0 overflow.
 bool ppn_sizes_numel(int rank, const int64_t* sizes, int64_t* out_numel);
+// True when every element of the strided view lies inside a storage of `bytes` bytes. Strides and
+// offset are in elements and must not be negative. Sub-byte types have no strides: false.
+bool ppn_storage_holds(ppn_dtype_t dtype, int rank, const int64_t* sizes, const int64_t* strides,
+                       int64_t storage_offset, size_t bytes);
 
 // Element i (flat, row-major) of a contiguous whole-byte tensor as double / int64; floats are
 // truncated to int64.
