@@ -1,8 +1,14 @@
 // Reading and writing by index.
+#include <string.h>
+
 #include "engine/families.h"
 #include "engine/view_copy.h"
+#include "kernels/copy.h"
 #include "kernels/gather.h"
 #include "kernels/indices.h"
+#include "kernels/scatter.h"
+
+// ---- Reading ----
 
 typedef struct indexing {
   const ppn_tensor_t *x, *indices;
@@ -47,10 +53,125 @@ static ppn_status_t run_gather_nd(ppn_engine_node_t* node) {
                                                       &node->outputs[0], node->environment->pool));
 }
 
+// ---- Writing ----
+
+typedef struct scattering {
+  const ppn_tensor_t *data, *indices, *updates;
+  int axis;
+  ppn_scatter_mode_t mode;
+} scattering_t;
+
+static ppn_status_t read_mode(const ppn_engine_node_t* node, ppn_scatter_mode_t* out_mode) {
+  static const struct {
+    const char* name;
+    ppn_scatter_mode_t mode;
+  } modes[] = {
+      {"update", PPN_SCATTER_UPDATE}, {"add", PPN_SCATTER_ADD}, {"sub", PPN_SCATTER_SUB},
+      {"mul", PPN_SCATTER_MUL},       {"div", PPN_SCATTER_DIV}, {"max", PPN_SCATTER_MAX},
+      {"min", PPN_SCATTER_MIN},
+  };
+  const char* name = ppn_mil_input_string(node->operation, "mode", "add");
+  for (size_t i = 0; i < PPN_COUNT_OF(modes); ++i) {
+    if (strcmp(modes[i].name, name) != 0) continue;
+    *out_mode = modes[i].mode;
+    return ppn_status_ok();
+  }
+  return ppn_node_fail(node, PPN_STATUS_UNSUPPORTED, "mode '%s'", name);
+}
+
+static ppn_status_t prepare_scatter(ppn_engine_node_t* node, ppn_arena_t* arena) {
+  scattering_t* state;
+  PPN_ARENA_NEW(arena, 1, &state);
+  state->data = ppn_node_input(node, "data");
+  state->indices = ppn_node_input(node, "indices");
+  state->updates = ppn_node_input(node, "updates");
+  state->axis =
+      (int)ppn_index_wrap(ppn_mil_input_int(node->operation, "axis", 0), state->data->rank);
+  node->state = state;
+  return read_mode(node, &state->mode);
+}
+
+static ppn_status_t fail_updates(const ppn_engine_node_t* node) {
+  return ppn_node_fail(node, PPN_STATUS_INVALID_ARGUMENT,
+                       "the shapes of data, indices and updates do not go together");
+}
+
+static ppn_status_t prepare_scatter_slices(ppn_engine_node_t* node, ppn_arena_t* arena) {
+  PPN_RETURN_IF_ERROR(prepare_scatter(node, arena));
+  const scattering_t* state = node->state;
+  const ppn_tensor_t *data = state->data, *updates = state->updates;
+  bool fits = updates->rank == data->rank && state->axis >= 0 && state->axis < data->rank;
+  for (int i = 0; fits && i < data->rank; ++i) {
+    int64_t size = i == state->axis ? ppn_tensor_numel(state->indices) : data->sizes[i];
+    fits = updates->sizes[i] == size;
+  }
+  return fits ? ppn_status_ok() : fail_updates(node);
+}
+
+static ppn_status_t prepare_scatter_elements(ppn_engine_node_t* node, ppn_arena_t* arena) {
+  PPN_RETURN_IF_ERROR(prepare_scatter(node, arena));
+  const scattering_t* state = node->state;
+  const ppn_tensor_t *data = state->data, *indices = state->indices, *updates = state->updates;
+  bool fits = indices->rank == data->rank && updates->rank == data->rank && state->axis >= 0 &&
+              state->axis < data->rank;
+  for (int i = 0; fits && i < data->rank; ++i) {
+    fits = updates->sizes[i] >= indices->sizes[i] &&
+           (i == state->axis || indices->sizes[i] <= data->sizes[i]);
+  }
+  return fits ? ppn_status_ok() : fail_updates(node);
+}
+
+static ppn_status_t prepare_scatter_coordinates(ppn_engine_node_t* node, ppn_arena_t* arena) {
+  PPN_RETURN_IF_ERROR(prepare_scatter(node, arena));
+  const scattering_t* state = node->state;
+  const ppn_tensor_t *data = state->data, *indices = state->indices, *updates = state->updates;
+  int last = indices->rank - 1;
+  int64_t length = last >= 0 ? indices->sizes[last] : data->rank + 1;
+  if (length > data->rank || updates->rank != last + data->rank - (int)length) {
+    return fail_updates(node);
+  }
+  bool fits = true;
+  for (int i = 0; i < updates->rank; ++i) {
+    int64_t size = i < last ? indices->sizes[i] : data->sizes[i - last + (int)length];
+    fits = fits && updates->sizes[i] == size;
+  }
+  return fits ? ppn_status_ok() : fail_updates(node);
+}
+
+static void copy_data(const ppn_engine_node_t* node) {
+  const scattering_t* state = node->state;
+  ppn_kernel_copy(state->data, &node->outputs[0], node->environment->pool);
+}
+
+static ppn_status_t run_scatter(ppn_engine_node_t* node) {
+  const scattering_t* state = node->state;
+  copy_data(node);
+  return ppn_node_annotate(node, ppn_kernel_scatter(&node->outputs[0], state->indices,
+                                                    state->updates, state->axis, state->mode));
+}
+
+static ppn_status_t run_scatter_along_axis(ppn_engine_node_t* node) {
+  const scattering_t* state = node->state;
+  copy_data(node);
+  return ppn_node_annotate(
+      node, ppn_kernel_scatter_along_axis(&node->outputs[0], state->indices, state->updates,
+                                          state->axis, state->mode));
+}
+
+static ppn_status_t run_scatter_nd(ppn_engine_node_t* node) {
+  const scattering_t* state = node->state;
+  copy_data(node);
+  return ppn_node_annotate(
+      node, ppn_kernel_scatter_nd(&node->outputs[0], state->indices, state->updates, state->mode));
+}
+
 static const ppn_engine_kernel_t kernels[] = {
     {"gather", PPN_ENGINE_EXACT, prepare_gather, run_gather, NULL},
     {"gather_along_axis", PPN_ENGINE_EXACT, prepare_gather, run_gather_along_axis, NULL},
     {"gather_nd", PPN_ENGINE_EXACT, prepare_gather, run_gather_nd, NULL},
+    {"scatter", 0, prepare_scatter_slices, run_scatter, NULL},
+    {"scatter_along_axis", 0, prepare_scatter_elements, run_scatter_along_axis, NULL},
+    {"scatter_nd", 0, prepare_scatter_coordinates, run_scatter_nd, NULL},
 };
 
 const ppn_engine_family_t ppn_engine_indexing = {kernels, PPN_COUNT_OF(kernels)};
