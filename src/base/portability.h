@@ -10,6 +10,7 @@
 #define PPN_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PPN_RESTRICT restrict
 #define PPN_MAY_BE_UNUSED __attribute__((unused))
+#define PPN_ALWAYS_INLINE inline __attribute__((always_inline))
 #else
 #define PPN_PRINTF(format_index, first_argument)
 #define PPN_MUST_USE
@@ -17,6 +18,16 @@
 #define PPN_UNLIKELY(x) (x)
 #define PPN_RESTRICT
 #define PPN_MAY_BE_UNUSED
+#define PPN_ALWAYS_INLINE inline
+#endif
+
+// Before a loop of a few iterations, known to the compiler, that must be unrolled whole.
+#if defined(__clang__)
+#define PPN_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define PPN_UNROLL _Pragma("GCC unroll 32")
+#else
+#define PPN_UNROLL
 #endif
 
 #define PPN_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

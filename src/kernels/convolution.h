@@ -26,8 +26,8 @@ typedef struct ppn_convolution {
   const float* x;
   const float* weight;  // [out_channels, in_channels / groups, kernel…], contiguous
   float* y;
-  // `row_bias` is the bias per output channel; `finish` gets pieces of one image of y: batch is
-  // n * groups + g, row the channel within the group, column the flat spatial position.
+  // `row_bias` is the bias per output channel; `finish` gets pieces of y: batch item n, row: the
+  // channel, column: the flat position within the channel.
   ppn_epilogue_t epilogue;
 } ppn_convolution_t;
 

@@ -70,9 +70,7 @@ void ppn_convolution_reference(const ppn_convolution_t* convolution) {
       float* y = convolution->y + (n * convolution->out_channels + channel) * out_size;
       int64_t g = channel / out_channels, o = channel % out_channels;
       for (int64_t i = 0; i < out_size; ++i) y[i] = element(convolution, x, g, o, i);
-      ppn_epilogue_t epilogue = convolution->epilogue;
-      if (epilogue.row_bias) epilogue.row_bias += g * out_channels;
-      ppn_epilogue_apply(&epilogue, y, n * convolution->groups + g, o, 0, out_size);
+      ppn_epilogue_apply(&convolution->epilogue, y, n, channel, 0, out_size);
     }
   }
 }

@@ -1,0 +1,159 @@
+// Bringing A and B into the order in which the kernels read them.
+#include <string.h>
+
+#include "base/half.h"
+#include "kernels/gemm_internal.h"
+
+// Contiguous elements as floats, without scales.
+static void convert(ppn_dtype_t dtype, const void* data, int64_t index, int64_t count, float* out) {
+  switch (dtype) {
+    case PPN_DTYPE_FLOAT32:
+      memcpy(out, (const float*)data + index, (size_t)count * sizeof(float));
+      break;
+    case PPN_DTYPE_FLOAT16:
+      ppn_half_to_float_array((const uint16_t*)data + index, out, (size_t)count);
+      break;
+    case PPN_DTYPE_BFLOAT16: {
+      const uint16_t* values = (const uint16_t*)data + index;
+      for (int64_t i = 0; i < count; ++i) out[i] = ppn_bfloat16_to_float(values[i]);
+      break;
+    }
+    case PPN_DTYPE_INT8: {
+      const int8_t* values = (const int8_t*)data + index;
+      for (int64_t i = 0; i < count; ++i) out[i] = values[i];
+      break;
+    }
+    case PPN_DTYPE_UINT8: {
+      const uint8_t* values = (const uint8_t*)data + index;
+      for (int64_t i = 0; i < count; ++i) out[i] = values[i];
+      break;
+    }
+    default: {
+      ppn_gemm_operand_t raw = {.dtype = dtype, .data = data, .depth_stride = 1};
+      for (int64_t i = 0; i < count; ++i) out[i] = ppn_gemm_operand_element(&raw, index, i, 0);
+    }
+  }
+}
+
+static void apply_scale(const ppn_gemm_operand_t* b, int64_t k, int64_t j, float* values,
+                        int64_t count, int64_t stride) {
+  int64_t index = j * b->scale_column_stride + (b->block ? k / b->block : 0);
+  float scale = b->scales[index], offset = b->offsets ? b->offsets[index] : 0;
+  for (int64_t i = 0; i < count; ++i) values[i * stride] = (values[i * stride] - offset) * scale;
+}
+
+// Rows of B are contiguous.
+static void pack_rows(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth, int64_t column,
+                      int count, int panel_columns, float* panel) {
+  for (int64_t k = 0; k < depth; ++k) {
+    float* row = panel + k * panel_columns;
+    convert(b->dtype, b->data, offset + k * b->depth_stride + column, count, row);
+    if (b->scales) {
+      for (int j = 0; j < count; ++j) apply_scale(b, k, column + j, row + j, 1, 1);
+    }
+    for (int j = count; j < panel_columns; ++j) row[j] = 0;
+  }
+}
+
+// Columns of B are contiguous: convert a piece of each, then transpose.
+static void pack_columns(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth, int64_t column,
+                         int count, int panel_columns, float* panel) {
+  enum { PIECE = 64, MAX_COLUMNS = 32 };
+  const ppn_gemm_kernels_t* kernels = ppn_gemm_kernels();
+  float buffer[MAX_COLUMNS * PIECE];
+  for (int64_t k = 0; k < depth; k += PIECE) {
+    int64_t piece = depth - k < PIECE ? depth - k : PIECE;
+    const float* source = buffer;
+    int64_t stride = PIECE;
+    if (b->dtype == PPN_DTYPE_FLOAT32 && !b->scales) {
+      source = (const float*)b->data + offset + column * b->column_stride + k;
+      stride = b->column_stride;
+    } else {
+      for (int j = 0; j < count; ++j) {
+        float* values = buffer + j * PIECE;
+        convert(b->dtype, b->data, offset + (column + j) * b->column_stride + k, piece, values);
+        if (!b->scales) continue;
+        int64_t block = b->block ? b->block : depth;
+        for (int64_t i = 0; i < piece;) {  // up to the end of the block that k + i is in
+          int64_t run = block - (k + i) % block;
+          if (run > piece - i) run = piece - i;
+          apply_scale(b, k + i, column + j, values + i, run, 1);
+          i += run;
+        }
+      }
+    }
+    float* target = panel + k * panel_columns;
+    if (count < panel_columns) memset(target, 0, (size_t)(piece * panel_columns) * sizeof(float));
+    kernels->transpose(source, stride, count, piece, target, panel_columns);
+  }
+}
+
+void ppn_gemm_pack_panel(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth, int64_t column,
+                         int count, int panel_columns, float* panel) {
+  if (b->column_stride == 1) {
+    pack_rows(b, offset, depth, column, count, panel_columns, panel);
+  } else if (b->depth_stride == 1) {
+    pack_columns(b, offset, depth, column, count, panel_columns, panel);
+  } else {
+    for (int64_t k = 0; k < depth; ++k) {
+      float* row = panel + k * panel_columns;
+      for (int j = 0; j < count; ++j) row[j] = ppn_gemm_operand_element(b, offset, k, column + j);
+      for (int j = count; j < panel_columns; ++j) row[j] = 0;
+    }
+  }
+}
+
+void ppn_gemm_pack_strips(const float* a, int64_t row_stride, int64_t depth_stride, int64_t rows,
+                          int64_t depth, float* strips) {
+  const ppn_gemm_kernels_t* kernels = ppn_gemm_kernels();
+  int tile_rows = kernels->tile_rows;
+  for (int64_t row = 0; row < rows; row += tile_rows) {
+    int count = (int)(rows - row < tile_rows ? rows - row : tile_rows);
+    const float* source = a + row * row_stride;
+    if (depth_stride == 1) {
+      kernels->transpose(source, row_stride, count, depth, strips, tile_rows);
+    } else {
+      for (int64_t k = 0; k < depth; ++k) {
+        for (int i = 0; i < count; ++i)
+          strips[k * tile_rows + i] = source[i * row_stride + k * depth_stride];
+      }
+    }
+    strips += tile_rows * depth;
+  }
+}
+
+size_t ppn_gemm_packed_size(int64_t columns, int64_t depth, ppn_dtype_t storage) {
+  int64_t panel = ppn_gemm_kernels()->panel_columns;
+  return (size_t)((columns + panel - 1) / panel * panel * depth) * ppn_dtype_size(storage) + 64;
+}
+
+void ppn_gemm_pack(const ppn_gemm_operand_t* b, int64_t columns, int64_t depth, ppn_dtype_t storage,
+                   void* packed) {
+  enum { PIECE = 64, MAX_COLUMNS = 32 };
+  int panel_columns = ppn_gemm_kernels()->panel_columns;
+  for (int64_t column = 0; column < columns; column += panel_columns) {
+    int count = (int)(columns - column < panel_columns ? columns - column : panel_columns);
+    if (storage == PPN_DTYPE_FLOAT32) {
+      ppn_gemm_pack_panel(b, 0, depth, column, count, panel_columns,
+                          (float*)packed + column * depth);
+      continue;
+    }
+    float buffer[PIECE * MAX_COLUMNS + 8];
+    for (int64_t k = 0; k < depth; k += PIECE) {
+      int64_t piece = depth - k < PIECE ? depth - k : PIECE;
+      ppn_gemm_operand_t part = *b;
+      // Scales are found by the position within the column: only whole blocks may be skipped.
+      for (int64_t i = 0; part.scales && i < piece; ++i) {
+        for (int j = 0; j < panel_columns; ++j) {
+          buffer[i * panel_columns + j] =
+              j < count ? ppn_gemm_operand_element(b, 0, k + i, column + j) : 0;
+        }
+      }
+      if (!part.scales) {
+        ppn_gemm_pack_panel(b, k * b->depth_stride, piece, column, count, panel_columns, buffer);
+      }
+      ppn_float_to_half_array(buffer, (uint16_t*)packed + column * depth + k * panel_columns,
+                              (size_t)(piece * panel_columns));
+    }
+  }
+}
