@@ -19,7 +19,7 @@
 #ifndef PIPPIN_LOWERING_H_
 #define PIPPIN_LOWERING_H_
 
-#include "pippin/tensor.h"
+#include "pippin/value.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +34,12 @@ typedef struct ppn_exported_program ppn_exported_program_t;
 // (with entry, offset or node), INCOMPATIBLE_VERSION, UNSUPPORTED.
 PPN_API ppn_status_t ppn_exported_program_load(const char* path,
                                                ppn_exported_program_t** out_program);
+
+// The same from an archive in memory, which must stay as it is while the program lives. `name` is
+// for messages.
+PPN_API ppn_status_t ppn_exported_program_load_memory(const void* data, size_t size,
+                                                      const char* name,
+                                                      ppn_exported_program_t** out_program);
 
 // A parameter, buffer or constant lent by the caller: `data` is its storage of `size` bytes, the
 // tensor starts `storage_offset` elements into it; `strides` in elements, >= 0. The memory must
@@ -90,6 +96,13 @@ typedef struct ppn_coreml_compile_options {
   ppn_model_type_t model_type;
 } ppn_coreml_compile_options_t;
 
+// A compile spec as ExecuTorch writes it into a `.pte`: "compute_units" = "cpu_only".
+typedef struct ppn_compile_spec {
+  const char* key;
+  const void* value;
+  size_t value_size;
+} ppn_compile_spec_t;
+
 typedef struct ppn_coreml_partitioner {
   ppn_coreml_compile_options_t compile_options;
   // Operators that stay on the CPU: "aten.mm.default", any case; "*" means all. Borrowed during the
@@ -99,6 +112,11 @@ typedef struct ppn_coreml_partitioner {
   bool take_over_mutable_buffer;  // true: mutated buffers become Core ML states (iOS18)
   bool take_over_constant_data;   // true: weights go into the delegate
   bool lower_full_graph;          // false; true: an operator that cannot be lowered is an error
+  // NULL: the specs are made from compile_options. Otherwise they are read instead of
+  // compile_options and stored as they are; keys that nobody reads are allowed. Borrowed during the
+  // call.
+  const ppn_compile_spec_t* compile_specs;
+  size_t compile_spec_count;
 } ppn_coreml_partitioner_t;
 
 PPN_API ppn_coreml_partitioner_t ppn_coreml_partitioner_defaults(void);
@@ -114,13 +132,33 @@ typedef struct ppn_edge_method_source {
 // `fraction` of the whole in 0…1; `stage` is static text ("reading", "lowering", "writing").
 typedef void (*ppn_progress_t)(void* user_data, const char* stage, double fraction);
 
-// ExecutorchBackendConfig and more. Zero-initialised is the default of every field.
+// Zero-initialised is the default of every field.
 typedef struct ppn_lowering_options {
-  uint32_t segment_alignment;          // 0: 128
-  uint32_t constant_tensor_alignment;  // 0: 16
-  ppn_progress_t progress;             // may be NULL
+  ppn_progress_t progress;  // may be NULL
   void* progress_user_data;
+  // What to_edge() followed by to_backend() does: operators that the backend would lower as they
+  // are (attention, linear, …) are decomposed all the same.
+  bool decompose_all;
 } ppn_lowering_options_t;
+
+// A method without inputs that returns a constant, often a fact about the model ("vocab_size").
+typedef struct ppn_constant_method {
+  const char* name;
+  const ppn_evalue_t* values;  // INT, DOUBLE, BOOL, STRING or NONE
+  size_t value_count;          // 1 unless is_list
+  bool is_list;
+} ppn_constant_method_t;
+
+// ExecutorchBackendConfig. Zero-initialised is the default of every field.
+typedef struct ppn_executorch_options {
+  uint32_t segment_alignment;            // 0: 128
+  uint32_t constant_tensor_alignment;    // 0: 16
+  bool leave_graph_input_unplanned;      // true: the caller supplies the memory of inputs
+  bool leave_graph_output_unplanned;     // the same for outputs
+  bool leave_mutable_buffers_unplanned;  // the same for buffers that the program writes
+  const ppn_constant_method_t* constant_methods;
+  size_t constant_method_count;
+} ppn_executorch_options_t;
 
 typedef struct ppn_edge_program ppn_edge_program_t;
 
@@ -133,6 +171,12 @@ PPN_API ppn_status_t ppn_to_edge_transform_and_lower(const ppn_edge_method_sourc
                                                      ppn_edge_program_t** out_program);
 PPN_API void ppn_edge_program_free(ppn_edge_program_t* program);
 
+// How the program is written from now on. What `options` points to is borrowed until the program is
+// freed or other options are set. Errors: INVALID_ARGUMENT for an alignment that is no power of
+// two, or a name that two methods share.
+PPN_API ppn_status_t ppn_edge_program_set_options(ppn_edge_program_t* program,
+                                                  const ppn_executorch_options_t* options);
+
 // Writes the `.pte`, streaming weights from the mapped input; the file appears complete or not at
 // all.
 PPN_API ppn_status_t ppn_edge_program_write(ppn_edge_program_t* program, const char* path);
@@ -144,9 +188,25 @@ PPN_API ppn_status_t ppn_edge_program_write_to(ppn_edge_program_t* program,
 // Size of the `.pte` in bytes.
 PPN_API ppn_status_t ppn_edge_program_size(ppn_edge_program_t* program, uint64_t* out_size);
 
+// The payload of partition `index` of a method: what the `.pte` holds for the delegate, in pieces.
+PPN_API ppn_status_t ppn_edge_program_write_payload_to(ppn_edge_program_t* program,
+                                                       const char* method, size_t index,
+                                                       ppn_write_function_t write, void* user_data);
+
 // Writes partition `index` of a method as a plain `.mlpackage` folder.
 PPN_API ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const char* method,
                                                     size_t index, const char* path);
+
+// ---- Changes before writing ----
+
+// In the lowered graph of `method`, whoever uses the value `value` uses `replacement` from now on.
+// Names are those of ppn_edge_program_dump. Errors: NOT_FOUND; INVALID_ARGUMENT when types, shapes
+// or the order of computation do not allow it.
+PPN_API ppn_status_t ppn_edge_program_replace_value(ppn_edge_program_t* program, const char* method,
+                                                    const char* value, const char* replacement);
+// Drops the nodes, delegates included, whose results nobody uses.
+PPN_API ppn_status_t ppn_edge_program_eliminate_dead_code(ppn_edge_program_t* program,
+                                                          const char* method);
 
 // ---- Report: what was delegated and why not ----
 
@@ -182,7 +242,8 @@ PPN_API const ppn_method_report_t* ppn_edge_program_report(const ppn_edge_progra
                                                            size_t* out_method_count);
 
 // What is in a program, as text: "exported" (as read; from ppn_exported_program_t before lowering),
-// and of an edge program: "edge" (the graph with its delegate calls) or "mil" (the ML Programs).
+// and of an edge program: "edge" (the graph with its delegate calls), "graph" (the same as JSON:
+// api/lowering_graph.c describes it) or "mil" (the ML Programs).
 // The caller releases *out_text with ppn_text_free.
 PPN_API ppn_status_t ppn_exported_program_dump(ppn_exported_program_t* program, char** out_text);
 PPN_API ppn_status_t ppn_edge_program_dump(ppn_edge_program_t* program, const char* what,

@@ -10,6 +10,7 @@
 #include "pippin/runtime.h"
 #include "pippin/status.h"
 #include "pippin/tensor.h"
+#include "pippin/value.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,7 +4,7 @@
 #ifndef PIPPIN_RUNTIME_H_
 #define PIPPIN_RUNTIME_H_
 
-#include "pippin/tensor.h"
+#include "pippin/value.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,30 +21,6 @@ typedef struct ppn_engine_options {
   ppn_numerics_t numerics;
   int thread_count;  // 0: one per processor
 } ppn_engine_options_t;
-
-// What goes in or out of a method.
-typedef enum ppn_evalue_kind {
-  PPN_EVALUE_NONE = 0,
-  PPN_EVALUE_TENSOR,
-  PPN_EVALUE_STRING,
-  PPN_EVALUE_DOUBLE,
-  PPN_EVALUE_INT,
-  PPN_EVALUE_BOOL,
-} ppn_evalue_kind_t;
-
-typedef struct ppn_evalue {
-  ppn_evalue_kind_t kind;
-  union {
-    ppn_tensor_t tensor;
-    double number;
-    int64_t integer;
-    bool boolean;
-    struct {
-      const char* data;  // not ended with a 0 byte
-      size_t size;
-    } string;
-  } u;
-} ppn_evalue_t;
 
 typedef struct ppn_tensor_info {
   ppn_dtype_t dtype;

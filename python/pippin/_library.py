@@ -1,211 +1,103 @@
-"""The C library through ctypes: loading it, its structures, and status values as exceptions."""
+"""The C library through ctypes: finding it, calling it, and its status values as exceptions."""
 
 import ctypes
 import ctypes.util
+import logging
 import os
 import pathlib
 import sys
 
+from pippin._structures import FUNCTIONS, LogFunction, WriteFunction
+
 _NAME = "libpippin.dylib" if sys.platform == "darwin" else "libpippin.so"
 
 
+def _candidates():
+    """Where the library may be: where the user says, beside the modules (an installed package), in the build directory
+    of a source tree, or wherever the system looks."""
+    here = pathlib.Path(__file__).resolve().parent
+    yield here / "lib" / _NAME
+    if (here.parents[1] / "CMakeLists.txt").exists():
+        yield here.parents[1] / "build" / "release" / _NAME
+
+
 def _find():
-    """The library beside this file (an installed package), named by PIPPIN_LIBRARY, or known to the system."""
     named = os.environ.get("PIPPIN_LIBRARY")
     if named:
         return named
-    beside = pathlib.Path(__file__).parent / "lib" / _NAME
-    if beside.exists():
-        return str(beside)
+    for path in _candidates():
+        if path.exists():
+            return str(path)
     found = ctypes.util.find_library("pippin")
     if found:
         return found
     raise ImportError(
-        f"the Pippin library ({_NAME}) was not found: install the package with pip, or set PIPPIN_LIBRARY to its path"
-    )
+        f"the Pippin library ({_NAME}) was not found: install the package with pip, or set PIPPIN_LIBRARY to its path")
+
+
+class _Library:
+    """The library's functions as attributes; each gets its types when it is first used."""
+
+    def __init__(self, path):
+        try:
+            self._handle = ctypes.CDLL(path)
+        except OSError as error:
+            raise ImportError(f"cannot load the Pippin library '{path}': {error}") from error
+
+    def __getattr__(self, name):
+        if name not in FUNCTIONS:
+            raise AttributeError(name)
+        function = getattr(self._handle, name)
+        function.restype, function.argtypes = FUNCTIONS[name]
+        setattr(self, name, function)
+        return function
+
+
+lib = _Library(_find())
+
+
+# ---- Errors ----
 
 
 class Error(RuntimeError):
-    """An error of the library; ``code`` is the name of its status code, such as ``INVALID_DATA``."""
+    """An error of the library. ``code`` is the name of its status code, such as ``INVALID_DATA``. Each is also of the
+    built-in exception class that fits its code: ``ValueError``, ``NotImplementedError``, ``OSError``, …"""
 
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code = code
-
-
-MAX_RANK = 16
-STATUS_IO = 8
-
-# Numbers of ppn_dtype_t by torch's names.
-DTYPES = ["invalid", "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "bfloat16",
-          "float32", "float64", "complex32", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz",
-          "float8_e5m2fnuz", "float8_e8m0fnu"]
-DTYPE_NUMBERS = {name: number for number, name in enumerate(DTYPES)}
-# c10::ScalarType, which ExecuTorch reports.
-SCALAR_TYPES = {"uint8": 0, "int8": 1, "int16": 2, "int32": 3, "int64": 4, "float16": 5, "float32": 6, "float64": 7,
-                "complex32": 8, "complex64": 9, "complex128": 10, "bool": 11, "bfloat16": 15, "float8_e5m2": 23,
-                "float8_e4m3fn": 24, "uint16": 27, "uint32": 28, "uint64": 29}
+    code = "INTERNAL"
 
 
-class Tensor(ctypes.Structure):
-    """ppn_tensor_t"""
-
-    _fields_ = [("data", ctypes.c_void_p), ("dtype", ctypes.c_int), ("rank", ctypes.c_int),
-                ("sizes", ctypes.c_int64 * MAX_RANK), ("strides", ctypes.c_int64 * MAX_RANK)]
+def _error_class(code, *bases):
+    name = "".join(word.capitalize() for word in code.split("_")) + "Error"
+    return type(name, (Error, *bases), {"code": code, "__module__": __name__, "__str__": lambda self: str(self.args[0])})
 
 
-class _String(ctypes.Structure):
-    _fields_ = [("data", ctypes.POINTER(ctypes.c_char)), ("size", ctypes.c_size_t)]
-
-
-class _EValueUnion(ctypes.Union):
-    _fields_ = [("tensor", Tensor), ("number", ctypes.c_double), ("integer", ctypes.c_int64), ("boolean", ctypes.c_bool),
-                ("string", _String)]
-
-
-class EValue(ctypes.Structure):
-    """ppn_evalue_t"""
-
-    _fields_ = [("kind", ctypes.c_int), ("u", _EValueUnion)]
-
-
-NONE, TENSOR, STRING, DOUBLE, INT, BOOL = range(6)
-
-
-class TensorInfo(ctypes.Structure):
-    """ppn_tensor_info_t"""
-
-    _fields_ = [("dtype", ctypes.c_int), ("rank", ctypes.c_int), ("sizes", ctypes.c_int64 * MAX_RANK),
-                ("dim_order", ctypes.c_uint8 * MAX_RANK), ("is_dynamic", ctypes.c_bool), ("is_memory_planned", ctypes.c_bool),
-                ("nbytes", ctypes.c_size_t)]
-
-
-class EngineOptions(ctypes.Structure):
-    """ppn_engine_options_t"""
-
-    _fields_ = [("numerics", ctypes.c_int), ("thread_count", ctypes.c_int)]
-
-
-class LentTensor(ctypes.Structure):
-    """ppn_lent_tensor_t"""
-
-    _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_int), ("rank", ctypes.c_int),
-                ("sizes", ctypes.POINTER(ctypes.c_int64)), ("strides", ctypes.POINTER(ctypes.c_int64)),
-                ("storage_offset", ctypes.c_int64), ("data", ctypes.c_void_p), ("size", ctypes.c_size_t)]
-
-
-class CompileOptions(ctypes.Structure):
-    """ppn_coreml_compile_options_t"""
-
-    _fields_ = [("compute_unit", ctypes.c_int), ("minimum_deployment_target", ctypes.c_int),
-                ("compute_precision", ctypes.c_int), ("model_type", ctypes.c_int)]
-
-
-class Partitioner(ctypes.Structure):
-    """ppn_coreml_partitioner_t"""
-
-    _fields_ = [("compile_options", CompileOptions), ("skip_ops", ctypes.POINTER(ctypes.c_char_p)),
-                ("skip_op_count", ctypes.c_size_t), ("take_over_mutable_buffer", ctypes.c_bool),
-                ("take_over_constant_data", ctypes.c_bool), ("lower_full_graph", ctypes.c_bool)]
-
-
-class MethodSource(ctypes.Structure):
-    """ppn_edge_method_source_t"""
-
-    _fields_ = [("name", ctypes.c_char_p), ("program", ctypes.c_void_p), ("partitioner", ctypes.POINTER(Partitioner))]
-
-
-class UndelegatedNode(ctypes.Structure):
-    """ppn_undelegated_node_t"""
-
-    _fields_ = [("name", ctypes.c_char_p), ("target", ctypes.c_char_p), ("reason", ctypes.c_char_p),
-                ("file", ctypes.c_char_p), ("line", ctypes.c_int), ("source", ctypes.c_char_p)]
-
-
-class PartitionReport(ctypes.Structure):
-    """ppn_partition_report_t"""
-
-    _fields_ = [("name", ctypes.c_char_p), ("node_count", ctypes.c_size_t), ("operation_count", ctypes.c_size_t),
-                ("specification_version", ctypes.c_int), ("weight_size", ctypes.c_uint64)]
-
-
-class MethodReport(ctypes.Structure):
-    """ppn_method_report_t"""
-
-    _fields_ = [("name", ctypes.c_char_p), ("partitions", ctypes.POINTER(PartitionReport)),
-                ("partition_count", ctypes.c_size_t), ("delegated_count", ctypes.c_size_t),
-                ("undelegated", ctypes.POINTER(UndelegatedNode)), ("undelegated_count", ctypes.c_size_t)]
-
-
-WriteFunction = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-LogFunction = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
-
-_POINTER = ctypes.c_void_p
-_OUT = ctypes.POINTER(ctypes.c_void_p)
-_STATUS = ctypes.c_void_p
-
-# name -> (result, arguments)
-_FUNCTIONS = {
-    "ppn_version": (ctypes.c_char_p, []),
-    "ppn_status_create": (_STATUS, [ctypes.c_int, ctypes.c_char_p]),
-    "ppn_status_code": (ctypes.c_int, [_STATUS]),
-    "ppn_status_code_name": (ctypes.c_char_p, [ctypes.c_int]),
-    "ppn_status_message": (ctypes.c_char_p, [_STATUS]),
-    "ppn_status_free": (None, [_STATUS]),
-    "ppn_log_set_callback": (None, [LogFunction, _POINTER, ctypes.c_int]),
-    "ppn_exported_program_load": (_STATUS, [ctypes.c_char_p, _OUT]),
-    "ppn_exported_program_from_json": (
-        _STATUS, [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.POINTER(LentTensor), ctypes.c_size_t, _OUT]),
-    "ppn_exported_program_free": (None, [_POINTER]),
-    "ppn_coreml_partitioner_defaults": (Partitioner, []),
-    "ppn_to_edge_transform_and_lower": (_STATUS, [ctypes.POINTER(MethodSource), ctypes.c_size_t, _POINTER, _OUT]),
-    "ppn_edge_program_free": (None, [_POINTER]),
-    "ppn_edge_program_write": (_STATUS, [_POINTER, ctypes.c_char_p]),
-    "ppn_edge_program_write_to": (_STATUS, [_POINTER, WriteFunction, _POINTER]),
-    "ppn_edge_program_report": (ctypes.POINTER(MethodReport), [_POINTER, ctypes.POINTER(ctypes.c_size_t)]),
-    "ppn_edge_program_dump": (_STATUS, [_POINTER, ctypes.c_char_p, _OUT]),
-    "ppn_text_free": (None, [_POINTER]),
-    "ppn_program_open": (_STATUS, [ctypes.c_char_p, _OUT]),
-    "ppn_program_open_memory": (_STATUS, [_POINTER, ctypes.c_size_t, ctypes.c_char_p, _OUT]),
-    "ppn_program_free": (None, [_POINTER]),
-    "ppn_program_method_count": (ctypes.c_uint32, [_POINTER]),
-    "ppn_program_method_name": (ctypes.c_char_p, [_POINTER, ctypes.c_uint32]),
-    "ppn_method_load": (_STATUS, [_POINTER, ctypes.c_char_p, ctypes.POINTER(EngineOptions), _OUT]),
-    "ppn_method_free": (None, [_POINTER]),
-    "ppn_method_input_count": (ctypes.c_uint32, [_POINTER]),
-    "ppn_method_output_count": (ctypes.c_uint32, [_POINTER]),
-    "ppn_method_input_info": (ctypes.c_int, [_POINTER, ctypes.c_uint32, ctypes.POINTER(TensorInfo)]),
-    "ppn_method_output_info": (ctypes.c_int, [_POINTER, ctypes.c_uint32, ctypes.POINTER(TensorInfo)]),
-    "ppn_method_set_input": (_STATUS, [_POINTER, ctypes.c_uint32, ctypes.POINTER(EValue)]),
-    "ppn_method_execute": (_STATUS, [_POINTER]),
-    "ppn_method_get_output": (_STATUS, [_POINTER, ctypes.c_uint32, ctypes.POINTER(EValue)]),
-    "ppn_runtime_operator_count": (ctypes.c_size_t, []),
-    "ppn_runtime_operator_name": (ctypes.c_char_p, [ctypes.c_size_t]),
-    "ppn_runtime_backend_count": (ctypes.c_size_t, []),
-    "ppn_runtime_backend_name": (ctypes.c_char_p, [ctypes.c_size_t]),
+_ERRORS = {
+    error.code: error
+    for error in (
+        _error_class("INVALID_ARGUMENT", ValueError),
+        _error_class("NOT_FOUND", FileNotFoundError),
+        _error_class("INVALID_DATA", ValueError),
+        _error_class("UNSUPPORTED", NotImplementedError),
+        _error_class("INCOMPATIBLE_VERSION", ValueError),
+        _error_class("OUT_OF_RANGE", ValueError),
+        _error_class("OUT_OF_MEMORY", MemoryError),
+        _error_class("IO", OSError),
+        _error_class("FAILED_PRECONDITION"),
+        _error_class("MISMATCH"),
+        _error_class("INTERNAL"),
+    )
 }
-
-
-def _load():
-    library = ctypes.CDLL(_find())
-    for name, (result, arguments) in _FUNCTIONS.items():
-        function = getattr(library, name)
-        function.restype = result
-        function.argtypes = arguments
-    return library
-
-
-lib = _load()
+_STATUS_IO = 8
 
 
 def check(status):
-    """Raises :class:`Error` for a status that is not OK, and releases it."""
+    """Raises the :class:`Error` of a status that is not OK, and releases it."""
     if not status:
         return
     code = lib.ppn_status_code_name(lib.ppn_status_code(status)).decode()
     message = lib.ppn_status_message(status).decode(errors="replace")
     lib.ppn_status_free(status)
-    raise Error(code, message)
+    raise _ERRORS.get(code, Error)(message)
 
 
 def call_out(function, *arguments):
@@ -215,15 +107,50 @@ def call_out(function, *arguments):
     return out.value
 
 
+def call_text(function, *arguments):
+    """The same for a function that gives a text, which is released."""
+    text = call_out(function, *arguments)
+    try:
+        return ctypes.string_at(text).decode(errors="replace")
+    finally:
+        lib.ppn_text_free(text)
+
+
+def stream(function, *arguments, write):
+    """Calls a function that takes a ppn_write_function_t and its data last; its pieces go to `write(memoryview)` in order.
+    What `write` raises stops the library and is raised again here."""
+    failure = []
+
+    def pass_on(_user_data, data, size):
+        try:
+            if size:
+                write(memoryview((ctypes.c_char * size).from_address(data)))
+            return None
+        except BaseException as error:  # an exception cannot travel through C: it is carried around it
+            failure.append(error)
+            return lib.ppn_status_create(_STATUS_IO, str(error).encode())
+
+    status = function(*arguments, WriteFunction(pass_on), None)
+    if failure:
+        lib.ppn_status_free(status)
+        raise failure[0]
+    check(status)
+
+
 def version():
     return lib.ppn_version().decode()
 
 
-def _forward_log(_user_data, level, message):
-    import logging
+# ---- Log ----
 
-    levels = [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR]
-    logging.getLogger("pippin").log(levels[level], message.decode(errors="replace"))
+_LEVELS = [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR]
+# Where the library's messages go: while programs are lowered, to the loggers of the modules that ExecuTorch's messages
+# come from (exir.program sets it).
+log_route = [logging.getLogger("pippin")]
+
+
+def _forward_log(_user_data, level, message):
+    log_route[-1].log(_LEVELS[level], message.decode(errors="replace"))
 
 
 _log_callback = LogFunction(_forward_log)  # kept: the library holds its address

@@ -21,6 +21,13 @@ ppn_status_t ppn_exported_program_load(const char* path, ppn_exported_program_t*
   return bind(ppn_exported_program_read(path, out_program), out_program);
 }
 
+ppn_status_t ppn_exported_program_load_memory(const void* data, size_t size, const char* name,
+                                              ppn_exported_program_t** out_program) {
+  *out_program = NULL;
+  return bind(ppn_exported_program_read_bytes(ppn_span_make(data, size), name, out_program),
+              out_program);
+}
+
 // ---- Programs whose tensors the caller lends ----
 
 typedef struct loan {

@@ -20,16 +20,33 @@ static void report_progress(const ppn_edge_program_t* program, const char* stage
 
 // ---- Making ----
 
+// The specs that the program will hold.
+static ppn_status_t stored_specs(ppn_edge_program_t* program,
+                                 const ppn_coreml_partitioner_t* partitioner,
+                                 ppn_compile_spec_t** out_specs, uint32_t* out_count) {
+  ppn_arena_t* arena = &program->arena;
+  if (!partitioner->compile_specs) {
+    return ppn_coreml_compile_specs(&partitioner->compile_options, arena, out_specs, out_count);
+  }
+  *out_count = (uint32_t)partitioner->compile_spec_count;
+  PPN_ARENA_NEW(arena, partitioner->compile_spec_count, out_specs);
+  for (uint32_t i = 0; i < *out_count; ++i) {
+    ppn_compile_spec_t spec = partitioner->compile_specs[i];
+    spec.key = ppn_arena_strdup(arena, ppn_sv(spec.key));
+    spec.value = ppn_arena_memdup(arena, spec.value, spec.value_size);
+    if (!spec.key || !spec.value) return ppn_out_of_memory();
+    (*out_specs)[i] = spec;
+  }
+  return ppn_status_ok();
+}
+
 static ppn_status_t make_edge_method(ppn_edge_program_t* program, uint32_t index,
                                      const ppn_coreml_partitioner_t* partitioner) {
   const ppn_lowered_method_t* method = &program->methods[index];
   uint32_t count = method->partitions.partition_count, spec_count = 0;
   ppn_compile_spec_t* specs = NULL;
   ppn_lowered_module_t* modules;
-  if (partitioner) {
-    PPN_RETURN_IF_ERROR(ppn_coreml_compile_specs(&partitioner->compile_options, &program->arena,
-                                                 &specs, &spec_count));
-  }
+  if (partitioner) PPN_RETURN_IF_ERROR(stored_specs(program, partitioner, &specs, &spec_count));
   PPN_ARENA_NEW(&program->arena, count, &modules);
   for (uint32_t i = 0; i < count; ++i) {
     modules[i] = (ppn_lowered_module_t){.name = method->partitions.partitions[i].call->name,
@@ -43,6 +60,14 @@ static ppn_status_t make_edge_method(ppn_edge_program_t* program, uint32_t index
   return ppn_status_ok();
 }
 
+// `partitioner` with its compile options read from its specs, when it has any.
+static ppn_status_t resolve_options(ppn_coreml_partitioner_t* partitioner) {
+  if (!partitioner->compile_specs) return ppn_status_ok();
+  return ppn_coreml_parse_compile_specs(partitioner->compile_specs,
+                                        (uint32_t)partitioner->compile_spec_count,
+                                        &partitioner->compile_options);
+}
+
 static ppn_status_t lower_method(ppn_edge_program_t* program, uint32_t index,
                                  const ppn_edge_method_source_t* source) {
   ppn_lowered_method_t* method = &program->methods[index];
@@ -50,19 +75,24 @@ static ppn_status_t lower_method(ppn_edge_program_t* program, uint32_t index,
   method->name = ppn_arena_strdup(&program->arena, ppn_sv(source->name ? source->name : "forward"));
   if (!method->name) return ppn_out_of_memory();
   method->program = source->program;
-  PPN_RETURN_IF_ERROR(
-      ppn_lowering_transform(source->program, source->partitioner, &method->partitions));
+  ppn_coreml_partitioner_t resolved = ppn_coreml_partitioner_defaults(), *partitioner = NULL;
+  if (source->partitioner) {
+    resolved = *source->partitioner;
+    partitioner = &resolved;
+    PPN_RETURN_IF_ERROR(resolve_options(partitioner));
+  }
+  PPN_RETURN_IF_ERROR(ppn_lowering_transform(source->program, partitioner,
+                                             program->options.decompose_all, &method->partitions));
   uint32_t count = method->partitions.partition_count;
   PPN_ARENA_NEW(&program->arena, count, &method->delegates);
   for (uint32_t i = 0; i < count; ++i) {
     report_progress(program, "lowering", start + share * (i + 1) / (count + 1));
     const ppn_partition_t* partition = &method->partitions.partitions[i];
     PPN_RETURN_IF_ERROR_ANNOTATED(
-        ppn_lowering_delegate(partition, &source->partitioner->compile_options,
-                              &method->delegates[i]),
-        "%s", partition->call->name);
+        ppn_lowering_delegate(partition, &resolved.compile_options, &method->delegates[i]), "%s",
+        partition->call->name);
   }
-  return make_edge_method(program, index, source->partitioner);
+  return make_edge_method(program, index, partitioner);
 }
 
 static ppn_status_t check_names(const ppn_edge_method_source_t* methods, size_t count) {
@@ -133,20 +163,48 @@ void ppn_edge_program_free(ppn_edge_program_t* program) {
 
 // ---- Writing ----
 
+static ppn_status_t check_alignment(const char* name, uint32_t alignment) {
+  if ((alignment & (alignment - 1)) == 0) return ppn_status_ok();
+  return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT, "%s is %u; expected a power of two", name,
+                         alignment);
+}
+
+ppn_status_t ppn_edge_program_set_options(ppn_edge_program_t* program,
+                                          const ppn_executorch_options_t* options) {
+  PPN_RETURN_IF_ERROR(check_alignment("segment_alignment", options->segment_alignment));
+  PPN_RETURN_IF_ERROR(
+      check_alignment("constant_tensor_alignment", options->constant_tensor_alignment));
+  for (size_t i = 0; i < options->constant_method_count; ++i) {
+    const char* name = options->constant_methods[i].name;
+    for (uint32_t j = 0; j < program->method_count; ++j) {
+      if (strcmp(program->methods[j].name, name) != 0) continue;
+      return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
+                             "'%s' names a method and a constant method; rename one of them", name);
+    }
+  }
+  program->executorch = *options;
+  return ppn_status_ok();
+}
+
 static ppn_emission_source_t emission_source(const ppn_edge_program_t* program) {
-  ppn_emission_source_t source = {.methods = program->edge_methods,
-                                  .method_count = program->method_count};
+  ppn_emission_source_t source = {
+      .methods = program->edge_methods,
+      .method_count = program->method_count,
+      .constant_methods = program->executorch.constant_methods,
+      .constant_method_count = (uint32_t)program->executorch.constant_method_count};
   return source;
 }
 
 static ppn_emit_options_t emit_options(const ppn_edge_program_t* program) {
+  const ppn_executorch_options_t* wanted = &program->executorch;
   ppn_emit_options_t options = ppn_emit_options_defaults();
-  if (program->options.segment_alignment) {
-    options.segment_alignment = program->options.segment_alignment;
+  if (wanted->segment_alignment) options.segment_alignment = wanted->segment_alignment;
+  if (wanted->constant_tensor_alignment) {
+    options.constant_tensor_alignment = wanted->constant_tensor_alignment;
   }
-  if (program->options.constant_tensor_alignment) {
-    options.constant_tensor_alignment = program->options.constant_tensor_alignment;
-  }
+  options.allocate_graph_input = !wanted->leave_graph_input_unplanned;
+  options.allocate_graph_output = !wanted->leave_graph_output_unplanned;
+  options.allocate_mutable_buffers = !wanted->leave_mutable_buffers_unplanned;
   return options;
 }
 
@@ -212,16 +270,35 @@ ppn_status_t ppn_edge_program_size(ppn_edge_program_t* program, uint64_t* out_si
   return ppn_emit_program_size(&source, &options, out_size);
 }
 
-ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const char* method,
-                                            size_t index, const char* path) {
+// ---- Delegates ----
+
+static ppn_status_t find_delegate(const ppn_edge_program_t* program, const char* method,
+                                  size_t index, const ppn_delegate_t** out_delegate) {
   for (uint32_t i = 0; i < program->method_count; ++i) {
     const ppn_lowered_method_t* lowered = &program->methods[i];
     if (strcmp(lowered->name, method) != 0) continue;
     if (index < lowered->partitions.partition_count) {
-      return ppn_coreml_package_write(lowered->delegates[index].plan, path);
+      *out_delegate = &lowered->delegates[index];
+      return ppn_status_ok();
     }
     return ppn_status_make(PPN_STATUS_NOT_FOUND, "method '%s' has %u partitions; %zu was asked for",
                            method, lowered->partitions.partition_count, index);
   }
   return ppn_status_make(PPN_STATUS_NOT_FOUND, "no method is called '%s'", method);
+}
+
+ppn_status_t ppn_edge_program_write_payload_to(ppn_edge_program_t* program, const char* method,
+                                               size_t index, ppn_write_function_t write,
+                                               void* user_data) {
+  const ppn_delegate_t* delegate = NULL;
+  caller_sink_t sink = {write, user_data};
+  PPN_RETURN_IF_ERROR(find_delegate(program, method, index, &delegate));
+  return ppn_producer_write(&delegate->payload, (ppn_sink_t){pass_on, &sink});
+}
+
+ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const char* method,
+                                            size_t index, const char* path) {
+  const ppn_delegate_t* delegate = NULL;
+  PPN_RETURN_IF_ERROR(find_delegate(program, method, index, &delegate));
+  return ppn_coreml_package_write(delegate->plan, path);
 }

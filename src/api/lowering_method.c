@@ -64,7 +64,7 @@ static ppn_status_t check_target(const ppn_coreml_compile_options_t* options) {
 }
 
 ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
-                                    const ppn_coreml_partitioner_t* partitioner,
+                                    const ppn_coreml_partitioner_t* partitioner, bool decompose_all,
                                     ppn_partition_result_t* out_partitions) {
   claim_t claim = {0};
   if (partitioner) {
@@ -84,7 +84,8 @@ ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
   if (program->dialect == PPN_DIALECT_TRAINING) {
     PPN_RETURN_IF_ERROR(ppn_aten_functionalise(program));
   }
-  PPN_RETURN_IF_ERROR(ppn_aten_decompose(program, partitioner ? keep : NULL, &claim));
+  PPN_RETURN_IF_ERROR(
+      ppn_aten_decompose(program, partitioner && !decompose_all ? keep : NULL, &claim));
   PPN_RETURN_IF_ERROR(ppn_aten_to_edge(program));
   PPN_RETURN_IF_ERROR(ppn_graph_eliminate_dead_code(program->graph, ppn_aten_has_side_effects));
   if (!partitioner) return ppn_status_ok();

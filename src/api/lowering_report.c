@@ -111,9 +111,11 @@ static void dump_mil(const ppn_lowered_method_t* method, ppn_buffer_t* out) {
 ppn_status_t ppn_edge_program_dump(ppn_edge_program_t* program, const char* what, char** out_text) {
   bool is_mil = strcmp(what, "mil") == 0;
   *out_text = NULL;
+  if (strcmp(what, "graph") == 0) return ppn_lowering_graph_json(program, out_text);
   if (!is_mil && strcmp(what, "edge") != 0) {
     return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
-                           "cannot dump '%s' of an edge program; expected 'edge' or 'mil'", what);
+                           "cannot dump '%s' of an edge program; expected 'edge', 'graph' or 'mil'",
+                           what);
   }
   ppn_buffer_t buffer = {0};
   for (uint32_t i = 0; i < program->method_count; ++i) {

@@ -27,6 +27,7 @@ typedef struct ppn_lowered_method {
 struct ppn_edge_program {
   ppn_arena_t arena;
   ppn_lowering_options_t options;
+  ppn_executorch_options_t executorch;
   ppn_lowered_method_t* methods;
   uint32_t method_count;
   ppn_edge_method_t* edge_methods;  // what is emitted, by method
@@ -35,7 +36,7 @@ struct ppn_edge_program {
 
 // The steps on one method (lowering_method.c). `partitioner` NULL: nothing is delegated.
 ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
-                                    const ppn_coreml_partitioner_t* partitioner,
+                                    const ppn_coreml_partitioner_t* partitioner, bool decompose_all,
                                     ppn_partition_result_t* out_partitions) PPN_MUST_USE;
 ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
                                    const ppn_coreml_compile_options_t* options,
@@ -44,5 +45,9 @@ void ppn_delegate_release(ppn_delegate_t* delegate);
 
 // Fills program->reports (lowering_report.c).
 ppn_status_t ppn_lowering_report(ppn_edge_program_t* program) PPN_MUST_USE;
+
+// The JSON that lowering_graph.c describes; released with ppn_text_free.
+ppn_status_t ppn_lowering_graph_json(const ppn_edge_program_t* program,
+                                     char** out_text) PPN_MUST_USE;
 
 #endif  // PPN_API_LOWERING_SESSION_H_

@@ -1,5 +1,7 @@
-#include <stdio.h>
+// Compile specs: what a `.pte` says about how its Core ML delegates were made.
+#include <string.h>
 
+#include "base/log.h"
 #include "coreml/delegate.h"
 
 // Texts by value of the option.
@@ -43,7 +45,8 @@ ppn_status_t ppn_coreml_compile_specs(const ppn_coreml_compile_options_t* option
   PPN_ARENA_NEW(arena, SPEC_COUNT, out_specs);
   for (uint32_t i = 0; i < SPEC_COUNT; ++i) {
     (*out_specs)[i].key = pairs[i][0];
-    (*out_specs)[i].value = ppn_span_make(pairs[i][1], strlen(pairs[i][1]));
+    (*out_specs)[i].value = pairs[i][1];
+    (*out_specs)[i].value_size = strlen(pairs[i][1]);
   }
   *out_count = SPEC_COUNT;
   return ppn_status_ok();
@@ -65,7 +68,7 @@ static ppn_status_t parse_choice(const ppn_compile_spec_t* specs, uint32_t count
   const ppn_compile_spec_t* spec = find_spec(specs, count, key);
   *out_index = fallback;
   if (!spec) return ppn_status_ok();
-  ppn_string_view_t value = ppn_sv_make((const char*)spec->value.data, spec->value.size);
+  ppn_string_view_t value = ppn_sv_make(spec->value, spec->value_size);
   for (uint32_t i = 0; i < text_count; ++i) {
     if (ppn_sv_equals(value, texts[i])) {
       *out_index = i;
@@ -83,10 +86,29 @@ static ppn_status_t parse_choice(const ppn_compile_spec_t* specs, uint32_t count
   return status;
 }
 
+// Specs that the official compiler acts on and Pippin does not: dropping one silently would give
+// another model than was asked for.
+static ppn_status_t refuse_unsupported(const ppn_compile_spec_t* specs, uint32_t count) {
+  static const char* const keys[] = {"op_linear_quantizer_config", "enumerated_shapes"};
+  for (size_t i = 0; i < PPN_COUNT_OF(keys); ++i) {
+    if (!find_spec(specs, count, keys[i])) continue;
+    return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                           "compile spec '%s' is not supported; leave it out", keys[i]);
+  }
+  if (find_spec(specs, count, "pass_pipeline")) {
+    ppn_log(
+        PPN_LOG_WARNING,
+        "compile spec 'pass_pipeline' names coremltools' passes, which Pippin does not run: its "
+        "own passes keep the results the same");
+  }
+  return ppn_status_ok();
+}
+
 ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uint32_t count,
                                             ppn_coreml_compile_options_t* out_options) {
   uint32_t unit, target, precision, type;
   memset(out_options, 0, sizeof(*out_options));
+  PPN_RETURN_IF_ERROR(refuse_unsupported(specs, count));
   PPN_RETURN_IF_ERROR(parse_choice(specs, count, "compute_units", compute_units,
                                    PPN_COUNT_OF(compute_units), PPN_COMPUTE_UNIT_ALL, &unit));
   PPN_RETURN_IF_ERROR(parse_choice(specs, count, "min_deployment_target", targets,

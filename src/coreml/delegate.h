@@ -8,19 +8,14 @@
 
 #define PPN_COREML_BACKEND_ID "CoreMLBackend"
 
-// ppn_coreml_compile_options_t is public: pippin/lowering.h.
-
-typedef struct ppn_compile_spec {
-  const char* key;
-  ppn_span_t value;
-} ppn_compile_spec_t;
+// ppn_coreml_compile_options_t and ppn_compile_spec_t are public: pippin/lowering.h.
 
 // The specs the official generator writes, in its order. Arrays from the arena.
 ppn_status_t ppn_coreml_compile_specs(const ppn_coreml_compile_options_t* options,
                                       ppn_arena_t* arena, ppn_compile_spec_t** out_specs,
                                       uint32_t* out_count) PPN_MUST_USE;
 // Back again; defaults for missing keys. Errors: INVALID_ARGUMENT naming key, value and the values
-// allowed.
+// allowed; UNSUPPORTED for a spec that asks for what Pippin cannot do yet.
 ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uint32_t count,
                                             ppn_coreml_compile_options_t* out_options) PPN_MUST_USE;
 

@@ -29,11 +29,6 @@ typedef struct ppn_named_data {
   uint32_t alignment;
 } ppn_named_data_t;
 
-typedef struct ppn_constant_method {
-  const char* name;
-  ppn_argument_t value;  // INT, FLOAT, BOOL, STRING or list kinds of these
-} ppn_constant_method_t;
-
 // ExecutorchBackendConfig, same defaults (ppn_emit_options_defaults).
 typedef struct ppn_emit_options {
   uint32_t segment_alignment;          // 128

@@ -270,8 +270,8 @@ static ppn_status_t emit_delegate(ppn_method_emitter_t* emitter, const ppn_node_
   ppn_pte_compile_spec_t* specs;
   PPN_ARENA_NEW(emitter->arena, module->compile_spec_count, &specs);
   for (uint32_t i = 0; i < module->compile_spec_count; ++i) {
-    specs[i] =
-        (ppn_pte_compile_spec_t){module->compile_specs[i].key, module->compile_specs[i].value};
+    const ppn_compile_spec_t* spec = &module->compile_specs[i];
+    specs[i] = (ppn_pte_compile_spec_t){spec->key, ppn_span_make(spec->value, spec->value_size)};
   }
   delegate.compile_specs = specs;
   PPN_RETURN_IF_ERROR(ppn_payload_pool_add(emitter->payloads, module->payload, &delegate.payload));
@@ -409,22 +409,6 @@ void ppn_method_emitter_release(ppn_method_emitter_t* emitter) {
 
 // ---- Constant methods ----
 
-static ppn_argument_t list_item(const ppn_argument_t* list, uint32_t index) {
-  switch (list->kind) {
-    case PPN_ARGUMENT_INTS:
-      return ppn_argument_int("", list->u.ints[index].literal);
-    case PPN_ARGUMENT_FLOATS:
-      return ppn_argument_float("", list->u.numbers[index]);
-    case PPN_ARGUMENT_BOOLS:
-      return ppn_argument_bool("", list->u.booleans[index]);
-    default: {
-      ppn_argument_t text = {.name = "", .kind = PPN_ARGUMENT_STRING};
-      text.u.string = list->u.strings[index];
-      return text;
-    }
-  }
-}
-
 #define LEAF_SPEC "{\"type\": null, \"context\": null, \"children_spec\": []}"
 
 // torch's text for a list of `count` leaves, or for a leaf.
@@ -442,14 +426,44 @@ static const char* value_spec(ppn_arena_t* arena, bool is_list, uint32_t count) 
   return copy;
 }
 
+static ppn_status_t emit_constant(ppn_method_emitter_t* emitter, const ppn_evalue_t* constant,
+                                  int32_t* out_id) {
+  ppn_pte_value_t value = {.type = PPN_PTE_NULL};
+  switch (constant->kind) {
+    case PPN_EVALUE_NONE:
+      break;
+    case PPN_EVALUE_INT:
+      value.type = PPN_PTE_INT;
+      value.u.integer = constant->u.integer;
+      break;
+    case PPN_EVALUE_DOUBLE:
+      value.type = PPN_PTE_DOUBLE;
+      value.u.number = constant->u.number;
+      break;
+    case PPN_EVALUE_BOOL:
+      value.type = PPN_PTE_BOOL;
+      value.u.boolean = constant->u.boolean;
+      break;
+    case PPN_EVALUE_STRING:
+      value.type = PPN_PTE_STRING;
+      value.u.string = ppn_arena_strdup(
+          emitter->arena, ppn_sv_make(constant->u.string.data, constant->u.string.size));
+      if (!value.u.string) return ppn_out_of_memory();
+      break;
+    case PPN_EVALUE_TENSOR:
+      return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                             "returns a tensor; expected integers, floating-point numbers, "
+                             "booleans or texts");
+  }
+  *out_id = ppn_emit_value(emitter, &value);
+  return ppn_status_ok();
+}
+
 ppn_status_t ppn_constant_method_emit(ppn_method_emitter_t* emitter,
                                       const ppn_constant_method_t* method,
                                       ppn_pte_plan_t* out_plan) {
   static const int64_t arena_sizes[] = {0};
-  ppn_argument_kind_t kind = method->value.kind;
-  bool is_list = kind == PPN_ARGUMENT_INTS || kind == PPN_ARGUMENT_FLOATS ||
-                 kind == PPN_ARGUMENT_BOOLS || kind == PPN_ARGUMENT_STRINGS;
-  uint32_t count = is_list ? method->value.count : 1;
+  uint32_t count = (uint32_t)method->value_count;
   int32_t* outputs;
   PPN_ARENA_NEW(emitter->arena, count, &outputs);
   *out_plan = (ppn_pte_plan_t){.name = method->name,
@@ -458,10 +472,9 @@ ppn_status_t ppn_constant_method_emit(ppn_method_emitter_t* emitter,
                                .output_count = count,
                                .arena_sizes = arena_sizes,
                                .arena_count = 1};
-  out_plan->encoded_outputs = value_spec(emitter->arena, is_list, count);
+  out_plan->encoded_outputs = value_spec(emitter->arena, method->is_list, count);
   for (uint32_t i = 0; i < count; ++i) {
-    ppn_argument_t item = is_list ? list_item(&method->value, i) : method->value;
-    PPN_RETURN_IF_ERROR(ppn_emit_argument(emitter, NULL, NULL, &item, &outputs[i]));
+    PPN_RETURN_IF_ERROR(emit_constant(emitter, &method->values[i], &outputs[i]));
   }
   return finish_plan(emitter, out_plan);
 }

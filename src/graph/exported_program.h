@@ -96,7 +96,8 @@ ppn_status_t ppn_exported_program_read_json(ppn_span_t json, const char* name,
                                             ppn_constant_lookup_t lookup, void* context,
                                             ppn_exported_program_t** out_program) PPN_MUST_USE;
 
-void ppn_exported_program_free(ppn_exported_program_t* program);
+PPN_API void ppn_exported_program_free(
+    ppn_exported_program_t* program);  // public: pippin/lowering.h
 
 // Appends a lifted constant: a new graph input of kind PPN_INPUT_TENSOR_CONSTANT with contiguous
 // data copied into the arena, placed before the user inputs. Used by decompositions and folding.

@@ -1,19 +1,34 @@
-"""What is lowered: a torch.export.ExportedProgram, whose weights are lent to the library, or a `.pt2` file."""
+"""What is lowered: a torch.export.ExportedProgram, whose weights are lent to the library, or a `.pt2` archive.
+
+A source can be loaded any number of times: lowering uses the loaded program up.
+"""
 
 import ctypes
 import os
 
-from pippin._library import DTYPE_NUMBERS, LentTensor, call_out, lib
+from pippin._structures import DTYPE_NUMBERS, LentTensor
+from pippin._library import call_out, lib
 
 
 class FileSource:
-    """A path of a `.pt2` archive; torch is not needed."""
+    """The path of a `.pt2` archive; torch is not needed."""
 
     def __init__(self, path):
         self.path = os.fspath(path)
 
     def load(self):
         return call_out(lib.ppn_exported_program_load, os.fsencode(self.path))
+
+
+class BytesSource:
+    """A `.pt2` archive in memory; torch is not needed."""
+
+    def __init__(self, data):
+        self._data = bytes(data)
+
+    def load(self):
+        address = ctypes.cast(ctypes.c_char_p(self._data), ctypes.c_void_p)
+        return call_out(lib.ppn_exported_program_load_memory, address, len(self._data), b"exported program in memory")
 
 
 class TorchSource:
@@ -27,10 +42,12 @@ class TorchSource:
         artifact = serialize(
             program, serialize_state_dict=False, serialize_constants=False, serialize_example_inputs=False
         )
-        self.json = artifact.exported_program
+        self._json = artifact.exported_program
         self._keep = []
-        tensors = [lent for name, value in self._tensors() if (lent := self._lend(name, value)) is not None]
-        self.tensors = (LentTensor * len(tensors))(*tensors)
+        lent = [self._lend(name, value) for name, value in self._tensors()]
+        lent = [tensor for tensor in lent if tensor is not None]
+        self._lent = (LentTensor * max(len(lent), 1))(*lent)
+        self._count = len(lent)
 
     def _tensors(self):
         yield from self.program.state_dict.items()
@@ -49,8 +66,8 @@ class TorchSource:
         dtype = str(value.dtype).removeprefix("torch.")
         if dtype not in DTYPE_NUMBERS:
             raise ValueError(f"'{name}' has dtype {dtype}, which no Core ML or ExecuTorch program holds")
-        if value.is_conj() or value.is_neg():
-            value = value.resolve_conj().resolve_neg()
+        # Lazily conjugated or negated memory does not hold the tensor's values; only these are copied.
+        value = value.resolve_conj().resolve_neg()
         storage = value.untyped_storage()
         sizes = (ctypes.c_int64 * max(value.dim(), 1))(*value.shape)
         strides = (ctypes.c_int64 * max(value.dim(), 1))(*value.stride())
@@ -60,16 +77,19 @@ class TorchSource:
                           storage.data_ptr(), storage.nbytes())
 
     def load(self):
-        return call_out(lib.ppn_exported_program_from_json, self.json, len(self.json), b"exported program", self.tensors,
-                        len(self.tensors))
+        return call_out(lib.ppn_exported_program_from_json, self._json, len(self._json), b"exported program", self._lent,
+                        self._count)
 
 
 def make_source(program):
-    """From an ExportedProgram, a path, or what is a source already."""
-    if isinstance(program, (FileSource, TorchSource)):
+    """From an ExportedProgram, a path, the bytes of an archive, or what is a source already."""
+    if isinstance(program, (FileSource, BytesSource, TorchSource)):
         return program
     if isinstance(program, (str, os.PathLike)):
         return FileSource(program)
+    if isinstance(program, (bytes, bytearray)):
+        return BytesSource(program)
     if hasattr(program, "graph_signature") and hasattr(program, "state_dict"):
         return TorchSource(program)
-    raise TypeError(f"expected a torch.export.ExportedProgram or the path of a .pt2 file, not {type(program).__name__}")
+    raise TypeError(
+        f"expected a torch.export.ExportedProgram, or the path or bytes of a .pt2 file, not {type(program).__name__}")
