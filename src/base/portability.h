@@ -11,6 +11,12 @@
 #define PPN_RESTRICT restrict
 #define PPN_MAY_BE_UNUSED __attribute__((unused))
 #define PPN_ALWAYS_INLINE inline __attribute__((always_inline))
+// Before a loop whose iterations do not depend on each other, whatever its pointers are.
+#if defined(__clang__)
+#define PPN_LOOP_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define PPN_LOOP_INDEPENDENT _Pragma("GCC ivdep")
+#endif
 #else
 #define PPN_PRINTF(format_index, first_argument)
 #define PPN_MUST_USE
@@ -28,6 +34,7 @@
 #define PPN_UNROLL _Pragma("GCC unroll 32")
 #else
 #define PPN_UNROLL
+#define PPN_LOOP_INDEPENDENT
 #endif
 
 #define PPN_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

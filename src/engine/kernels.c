@@ -4,8 +4,13 @@
 #include "engine/families.h"
 
 static const ppn_engine_family_t* const families[] = {
-    &ppn_engine_shapes,   &ppn_engine_slicing, &ppn_engine_indexing,
-    &ppn_engine_creation, &ppn_engine_sorting, NULL,  // ends the list
+    &ppn_engine_shapes,
+    &ppn_engine_slicing,
+    &ppn_engine_indexing,
+    &ppn_engine_creation,
+    &ppn_engine_sorting,
+    &ppn_engine_elementwise,
+    NULL,  // ends the list
 };
 
 const ppn_engine_kernel_t* ppn_engine_kernel_find(const char* type) {
