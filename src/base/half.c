@@ -22,3 +22,13 @@ void ppn_float_to_half_array(const float* in, uint16_t* out, size_t count) {
 #endif
   for (size_t i = 0; i < count; ++i) out[i] = ppn_float_to_half(in[i]);
 }
+
+void ppn_round_to_half_array(float* values, size_t count) {
+#ifdef PPN_CPU_X86_64
+  if (ppn_cpu_has(PPN_CPU_AVX2)) {
+    ppn_round_to_half_array_avx2(values, count);
+    return;
+  }
+#endif
+  for (size_t i = 0; i < count; ++i) values[i] = ppn_half_to_float(ppn_float_to_half(values[i]));
+}

@@ -59,5 +59,8 @@ static inline uint16_t ppn_float_to_bfloat16(float value) {
 // functions bit by bit except for NaN payloads. `in` and `out` may not overlap.
 void ppn_half_to_float_array(const uint16_t* in, float* out, size_t count);
 void ppn_float_to_half_array(const float* in, uint16_t* out, size_t count);
+// Rounds floats to the nearest values that binary16 has, in place (what overflows becomes
+// infinity).
+void ppn_round_to_half_array(float* values, size_t count);
 
 #endif  // PPN_BASE_HALF_H_

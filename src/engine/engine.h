@@ -57,7 +57,9 @@ ppn_status_t ppn_engine_state(ppn_engine_context_t* context, const char* name,
 typedef void (*ppn_engine_trace_t)(void* user_data, const ppn_mil_operation_t* operation,
                                    uint64_t nanoseconds);
 void ppn_engine_set_trace(ppn_engine_context_t* context, ppn_engine_trace_t trace, void* user_data);
-// Called with every intermediate value of the program (disables fusion; for comparisons).
+// Called with every intermediate value of the program (disables fusion; for comparisons). FLOAT16
+// values come as they are held, in FLOAT32. The tensor is valid during the call. Values that are
+// computed when a plan is made are given at the start of each run.
 typedef void (*ppn_engine_observer_t)(void* user_data, const ppn_mil_value_t* value,
                                       const ppn_tensor_t* tensor);
 ppn_status_t ppn_engine_set_observer(ppn_engine_context_t* context, ppn_engine_observer_t observer,

@@ -56,6 +56,12 @@ typedef enum ppn_engine_kernel_flag {
   // Sizes of the results depend on the inputs' elements: in `prepare`, outputs' sizes are set to
   // the largest possible ones; `run` sets the true ones.
   PPN_ENGINE_DATA_DEPENDENT = 1 << 3,
+  // `prepare` packs constant weights itself: FLOAT16 constants are given as they are (tensor dtype
+  // FLOAT16) instead of in stored form, so that nothing holds them in fp32 unpacked.
+  PPN_ENGINE_PACKS_CONSTANTS = 1 << 4,
+  // The results are not determined by the inputs (random numbers), or something else than them
+  // changes (states): never computed ahead.
+  PPN_ENGINE_NOT_PURE = 1 << 5,
 } ppn_engine_kernel_flag_t;
 
 struct ppn_engine_kernel {
@@ -67,7 +73,7 @@ struct ppn_engine_kernel {
   ppn_status_t (*prepare)(ppn_engine_node_t* node, ppn_arena_t* arena);
   // Allocates nothing. Errors: OUT_OF_RANGE for elements that are no valid index, and the like.
   ppn_status_t (*run)(ppn_engine_node_t* node);
-  // May be NULL. Frees what `prepare` made outside the arena.
+  // May be NULL. Frees what `prepare` made outside the arena; also called when `prepare` failed.
   void (*release)(ppn_engine_node_t* node);
 };
 

@@ -3,6 +3,7 @@
 
 #include "engine/families.h"
 
+// clang-format off
 static const ppn_engine_family_t* const families[] = {
     &ppn_engine_shapes,
     &ppn_engine_slicing,
@@ -10,8 +11,10 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_creation,
     &ppn_engine_sorting,
     &ppn_engine_elementwise,
+    &ppn_engine_states,
     NULL,  // ends the list
 };
+// clang-format on
 
 const ppn_engine_kernel_t* ppn_engine_kernel_find(const char* type) {
   for (size_t i = 0; families[i]; ++i) {

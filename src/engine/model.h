@@ -1,0 +1,15 @@
+// What contexts of one model share.
+#ifndef PPN_ENGINE_MODEL_H_
+#define PPN_ENGINE_MODEL_H_
+
+#include "engine/engine.h"
+#include "engine/storage.h"
+
+struct ppn_engine_model {
+  const ppn_mil_program_t* program;
+  const ppn_mil_function_t* function;
+  ppn_engine_options_t options;
+  ppn_engine_constants_t* constants;
+};
+
+#endif  // PPN_ENGINE_MODEL_H_
