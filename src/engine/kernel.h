@@ -62,6 +62,9 @@ typedef enum ppn_engine_kernel_flag {
   // The results are not determined by the inputs (random numbers), or something else than them
   // changes (states): never computed ahead.
   PPN_ENGINE_NOT_PURE = 1 << 5,
+  // Output 0 may be written over the first parameter when that is dead afterwards (updates of a
+  // part of it).
+  PPN_ENGINE_FIRST_IN_PLACE = 1 << 6,
 } ppn_engine_kernel_flag_t;
 
 struct ppn_engine_kernel {

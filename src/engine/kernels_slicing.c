@@ -143,7 +143,8 @@ static ppn_status_t run_update(ppn_engine_node_t* node) {
 static const ppn_engine_kernel_t kernels[] = {
     {"slice_by_index", PPN_ENGINE_EXACT, prepare_slice, run_slice, NULL},
     {"slice_by_size", PPN_ENGINE_EXACT, prepare_slice, run_slice, NULL},
-    {"slice_update", PPN_ENGINE_EXACT | PPN_ENGINE_IN_PLACE, prepare_update, run_update, NULL},
+    {"slice_update", PPN_ENGINE_EXACT | PPN_ENGINE_FIRST_IN_PLACE, prepare_update, run_update,
+     NULL},
 };
 
 const ppn_engine_family_t ppn_engine_slicing = {kernels, PPN_COUNT_OF(kernels)};

@@ -158,25 +158,32 @@ static bool can_take(const ppn_engine_plan_t* plan, const ppn_engine_step_t* ste
          plan->blocks[root].size == plan->blocks[to->buffer].size;
 }
 
-static void merge_in_place(ppn_engine_plan_t* plan) {
-  for (uint32_t i = 0; i < plan->step_count; ++i) {
-    const ppn_engine_step_t* step = &plan->steps[i];
-    const ppn_mil_operation_t* operation = step->node.operation;
-    if (!(step->node.kernel->flags & PPN_ENGINE_IN_PLACE) || operation->output_count != 1) continue;
-    bool done = false;
-    for (uint32_t j = 0; j < operation->op->parameter_count && !done; ++j) {
-      for (uint32_t k = 0; k < operation->inputs[j].count && !done; ++k) {
-        const ppn_mil_value_t* operand = operation->inputs[j].values[k];
-        if (!can_take(plan, step, operand, i)) continue;
-        uint32_t into = root_of(plan, record_of(operand)->buffer);
-        uint32_t from = root_of(plan, record_of(operation->outputs[0])->buffer);
-        plan->buffers[from].merged = into;
-        plan->blocks[into].last = plan->blocks[from].last;
-        plan->blocks[from].size = 0;
-        done = true;
-      }
+static void merge(ppn_engine_plan_t* plan, const ppn_mil_value_t* operand,
+                  const ppn_mil_value_t* result) {
+  uint32_t into = root_of(plan, record_of(operand)->buffer);
+  uint32_t from = root_of(plan, record_of(result)->buffer);
+  plan->buffers[from].merged = into;
+  plan->blocks[into].last = plan->blocks[from].last;
+  plan->blocks[from].size = 0;
+}
+
+static void merge_step(ppn_engine_plan_t* plan, const ppn_engine_step_t* step, uint32_t index) {
+  const ppn_mil_operation_t* operation = step->node.operation;
+  unsigned flags = step->node.kernel->flags;
+  if (!(flags & (PPN_ENGINE_IN_PLACE | PPN_ENGINE_FIRST_IN_PLACE)) || operation->output_count != 1)
+    return;
+  uint32_t count = flags & PPN_ENGINE_IN_PLACE ? operation->op->parameter_count : 1;
+  for (uint32_t i = 0; i < count; ++i) {
+    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
+      if (!can_take(plan, step, operation->inputs[i].values[j], index)) continue;
+      merge(plan, operation->inputs[i].values[j], operation->outputs[0]);
+      return;
     }
   }
+}
+
+static void merge_in_place(ppn_engine_plan_t* plan) {
+  for (uint32_t i = 0; i < plan->step_count; ++i) merge_step(plan, &plan->steps[i], i);
 }
 
 // ---- Addresses ----
