@@ -1,32 +1,6 @@
 // The plain convolutions: what the fast ones are compared with.
-#include "kernels/convolution.h"
+#include "kernels/convolution_internal.h"
 #include "kernels/gemm_internal.h"
-
-// The operand seen from one output position: where output `p` meets tap `k` of dimension `d`; false
-// when that is outside of x.
-static bool input_position(const ppn_convolution_t* convolution, int d, int64_t p, int64_t k,
-                           int64_t* out_position) {
-  int64_t position;
-  if (convolution->is_transposed) {
-    position = p + convolution->pads[d] - k * convolution->dilations[d];
-    if (position % convolution->strides[d] != 0) return false;
-    position /= convolution->strides[d];
-  } else {
-    position = p * convolution->strides[d] - convolution->pads[d] + k * convolution->dilations[d];
-  }
-  *out_position = position;
-  return position >= 0 && position < convolution->in_sizes[d];
-}
-
-static int64_t product(int rank, const int64_t* sizes) {
-  int64_t result = 1;
-  for (int i = 0; i < rank; ++i) result *= sizes[i];
-  return result;
-}
-
-static void unflatten(int rank, const int64_t* sizes, int64_t flat, int64_t* out_index) {
-  for (int i = rank; i-- > 0; flat /= sizes[i]) out_index[i] = flat % sizes[i];
-}
 
 // One element of y: channel `o` of group `g` at the flat position `position`.
 static float element(const ppn_convolution_t* convolution, const float* x, int64_t g, int64_t o,
@@ -34,18 +8,18 @@ static float element(const ppn_convolution_t* convolution, const float* x, int64
   int rank = convolution->rank;
   int64_t in_channels = convolution->in_channels / convolution->groups,
           out_channels = convolution->out_channels / convolution->groups;
-  int64_t in_size = product(rank, convolution->in_sizes),
-          kernel_size = product(rank, convolution->kernel);
+  int64_t in_size = ppn_convolution_product(rank, convolution->in_sizes),
+          kernel_size = ppn_convolution_product(rank, convolution->kernel);
   int64_t p[PPN_CONVOLUTION_MAX_RANK], k[PPN_CONVOLUTION_MAX_RANK];
-  unflatten(rank, convolution->out_sizes, position, p);
+  ppn_convolution_unflatten(rank, convolution->out_sizes, position, p);
   double sum = 0;
   for (int64_t tap = 0; tap < kernel_size; ++tap) {
-    unflatten(rank, convolution->kernel, tap, k);
+    ppn_convolution_unflatten(rank, convolution->kernel, tap, k);
     int64_t in_position = 0;
     bool inside = true;
     for (int d = 0; d < rank && inside; ++d) {
       int64_t at;
-      inside = input_position(convolution, d, p[d], k[d], &at);
+      inside = ppn_convolution_input_position(convolution, d, p[d], k[d], &at);
       if (inside) in_position = in_position * convolution->in_sizes[d] + at;
     }
     if (!inside) continue;
@@ -61,8 +35,8 @@ static float element(const ppn_convolution_t* convolution, const float* x, int64
 
 void ppn_convolution_reference(const ppn_convolution_t* convolution) {
   int rank = convolution->rank;
-  int64_t in_size = product(rank, convolution->in_sizes),
-          out_size = product(rank, convolution->out_sizes);
+  int64_t in_size = ppn_convolution_product(rank, convolution->in_sizes),
+          out_size = ppn_convolution_product(rank, convolution->out_sizes);
   int64_t out_channels = convolution->out_channels / convolution->groups;
   for (int64_t n = 0; n < convolution->batch; ++n) {
     const float* x = convolution->x + n * convolution->in_channels * in_size;
