@@ -13,6 +13,7 @@ extern const ppn_engine_family_t ppn_engine_indexing;       // kernels_indexing.
 extern const ppn_engine_family_t ppn_engine_creation;       // kernels_creation.c
 extern const ppn_engine_family_t ppn_engine_sorting;        // kernels_sorting.c
 extern const ppn_engine_family_t ppn_engine_images;         // kernels_images.c
+extern const ppn_engine_family_t ppn_engine_pixels;         // kernels_pixels.c
 extern const ppn_engine_family_t ppn_engine_recurrent;      // kernels_recurrent.c
 extern const ppn_engine_family_t ppn_engine_compression;    // kernels_compression.c
 extern const ppn_engine_family_t ppn_engine_random;         // kernels_random.c

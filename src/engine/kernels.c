@@ -10,6 +10,8 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_indexing,
     &ppn_engine_creation,
     &ppn_engine_sorting,
+    &ppn_engine_images,
+    &ppn_engine_pixels,
     &ppn_engine_elementwise,
     &ppn_engine_states,
     NULL,  // ends the list
