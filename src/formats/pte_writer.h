@@ -22,6 +22,9 @@ typedef struct ppn_pte_tensor {
   uint32_t memory_id;        // 1-based arena; 0: not planned
   uint64_t memory_offset;
   ppn_pte_dynamism_t dynamism;
+  // Known when reading, never written.
+  const char* name;  // fully qualified; NULL: none
+  bool is_external;  // the data are in a `.ptd` file
 } ppn_pte_tensor_t;
 
 typedef struct ppn_pte_value {
