@@ -72,6 +72,20 @@ char* ppn_arena_printf(ppn_arena_t* arena, const char* format, ...) {
   return text;
 }
 
+void ppn_arena_reset(ppn_arena_t* arena) {
+  ppn_arena_block_t* block = arena->blocks;
+  if (block && !block->next) {
+    memset(block->data, 0, block->used);
+    block->used = 0;
+    arena->total = 0;
+    return;
+  }
+  size_t total = arena->total;
+  ppn_arena_release(arena);
+  // One block for all of it; when memory is out, the next request will tell.
+  if (total && ppn_arena_alloc(arena, total)) ppn_arena_reset(arena);
+}
+
 void ppn_arena_release(ppn_arena_t* arena) {
   for (ppn_arena_block_t *block = arena->blocks, *next; block; block = next) {
     next = block->next;

@@ -30,6 +30,10 @@ char* ppn_arena_strdup(ppn_arena_t* arena, ppn_string_view_t text);
 void* ppn_arena_memdup(ppn_arena_t* arena, const void* data, size_t size);
 char* ppn_arena_printf(ppn_arena_t* arena, const char* format, ...) PPN_PRINTF(2, 3);
 
+// Takes everything back, keeping memory for as much again: a cycle of equal requests and resets
+// allocates nothing after its first rounds.
+void ppn_arena_reset(ppn_arena_t* arena);
+
 // Frees everything and leaves an empty arena.
 void ppn_arena_release(ppn_arena_t* arena);
 

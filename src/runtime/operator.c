@@ -40,12 +40,23 @@ bool ppn_call_is_none(const ppn_operator_call_t* call, uint32_t index) {
          call->arguments[index]->kind == PPN_RUNTIME_NONE;
 }
 
+// Tensors that the program does not plan have none before something is written to them.
+static bool has_memory(ppn_operator_call_t* call, uint32_t index,
+                       const ppn_runtime_tensor_t* tensor) {
+  if (tensor->view.data || ppn_tensor_numel(&tensor->view) == 0) return true;
+  ppn_call_fail(call, ppn_status_make(PPN_STATUS_INVALID_DATA,
+                                      "argument %u: the tensor has no memory", index));
+  return false;
+}
+
 const ppn_runtime_tensor_t* ppn_call_runtime_tensor(ppn_operator_call_t* call, uint32_t index) {
   const ppn_runtime_value_t* value = argument(call, index);
   if (!value || value->kind == PPN_RUNTIME_NONE) return NULL;
-  if (value->kind == PPN_RUNTIME_TENSOR) return value->u.tensor;
-  fail_kind(call, index, "a tensor", value);
-  return NULL;
+  if (value->kind != PPN_RUNTIME_TENSOR) {
+    fail_kind(call, index, "a tensor", value);
+    return NULL;
+  }
+  return has_memory(call, index, value->u.tensor) ? value->u.tensor : NULL;
 }
 
 const ppn_tensor_t* ppn_call_tensor(ppn_operator_call_t* call, uint32_t index) {
@@ -145,6 +156,7 @@ const ppn_tensor_t** ppn_call_tensors(ppn_operator_call_t* call, uint32_t index,
   for (uint32_t i = 0; i < value->count; ++i) {
     const ppn_runtime_value_t* item = value->u.items[i];
     if (item->kind == PPN_RUNTIME_TENSOR) {
+      if (!has_memory(call, index, item->u.tensor)) return NULL;
       tensors[i] = &item->u.tensor->view;
     } else if (item->kind != PPN_RUNTIME_NONE) {
       fail_kind(call, index, "a list of tensors", item);
@@ -166,25 +178,6 @@ int ppn_call_dim(ppn_operator_call_t* call, int64_t dim, int rank) {
   return 0;
 }
 
-// Resizes and checks a result tensor.
-static ppn_status_t prepare_out(ppn_runtime_tensor_t* tensor, ppn_dtype_t dtype, int rank,
-                                const int64_t* sizes) {
-  ppn_tensor_t* view = &tensor->view;
-  if (tensor->is_constant) {
-    return ppn_status_make(PPN_STATUS_INVALID_DATA, "a constant cannot be written");
-  }
-  if (dtype != PPN_DTYPE_INVALID && view->dtype != dtype) {
-    return ppn_status_make(PPN_STATUS_INVALID_DATA, "expected dtype %s, found %s",
-                           ppn_dtype_name(dtype), ppn_dtype_name(view->dtype));
-  }
-  PPN_RETURN_IF_ERROR(ppn_runtime_tensor_resize(tensor, rank, sizes));
-  if (ppn_tensor_size(view) > tensor->capacity) {
-    return ppn_status_make(PPN_STATUS_OUT_OF_RANGE, "needs %zu bytes of memory, has %zu",
-                           ppn_tensor_size(view), tensor->capacity);
-  }
-  return NULL;
-}
-
 ppn_tensor_t* ppn_call_out(ppn_operator_call_t* call, uint32_t index, ppn_dtype_t dtype, int rank,
                            const int64_t* sizes) {
   const ppn_runtime_value_t* value = argument(call, index);
@@ -193,8 +186,9 @@ ppn_tensor_t* ppn_call_out(ppn_operator_call_t* call, uint32_t index, ppn_dtype_
     fail_kind(call, index, "a tensor for the result", value);
     return NULL;
   }
-  ppn_call_fail(call, ppn_status_annotate(prepare_out(value->u.tensor, dtype, rank, sizes),
-                                          "result (argument %u)", index));
+  ppn_call_fail(call,
+                ppn_status_annotate(ppn_runtime_tensor_prepare(value->u.tensor, dtype, rank, sizes),
+                                    "result (argument %u)", index));
   return call->status ? NULL : &value->u.tensor->view;
 }
 
@@ -212,7 +206,7 @@ ppn_tensor_t* ppn_call_out_item(ppn_operator_call_t* call, uint32_t index, uint3
     return NULL;
   }
   ppn_runtime_tensor_t* tensor = value->u.items[item]->u.tensor;
-  ppn_call_fail(call, ppn_status_annotate(prepare_out(tensor, dtype, rank, sizes),
+  ppn_call_fail(call, ppn_status_annotate(ppn_runtime_tensor_prepare(tensor, dtype, rank, sizes),
                                           "result %u (argument %u)", item, index));
   return call->status ? NULL : &tensor->view;
 }

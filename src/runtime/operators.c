@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const ppn_operator_family_t* const families[] = {
+    &ppn_operators_primitives, &ppn_operators_copies,
     NULL,  // ends the list
 };
 

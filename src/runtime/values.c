@@ -57,22 +57,70 @@ static ppn_status_t does_not_fit(const ppn_runtime_tensor_t* tensor, const int64
   return ppn_status_make(PPN_STATUS_OUT_OF_RANGE, "too many elements for the tensor's memory");
 }
 
-ppn_status_t ppn_runtime_tensor_resize(ppn_runtime_tensor_t* tensor, int rank,
-                                       const int64_t* sizes) {
-  ppn_tensor_t* view = &tensor->view;
-  if (rank != view->rank) {
+// May the tensor have these sizes? Changes nothing.
+static ppn_status_t check_sizes(const ppn_runtime_tensor_t* tensor, int rank,
+                                const int64_t* sizes) {
+  if (rank != tensor->view.rank) {
     return ppn_status_make(PPN_STATUS_OUT_OF_RANGE,
                            "%d dimension%s instead of %d: a program's tensors keep their rank",
-                           rank, rank == 1 ? "" : "s", view->rank);
+                           rank, rank == 1 ? "" : "s", tensor->view.rank);
   }
-  if (sizes_equal(rank, sizes, view->sizes)) return NULL;
-  if (!tensor->is_dynamic) return does_not_fit(tensor, sizes);
+  if (sizes_equal(rank, sizes, tensor->view.sizes)) return NULL;
   int64_t numel, bound;
-  if (!ppn_sizes_numel(rank, sizes, &numel) || !ppn_sizes_numel(rank, tensor->bounds, &bound) ||
-      numel > bound) {
+  if (!tensor->is_dynamic || !ppn_sizes_numel(rank, sizes, &numel)) {
     return does_not_fit(tensor, sizes);
   }
-  for (int i = 0; i < rank; ++i) view->sizes[i] = sizes[i];
-  ppn_strides_from_dim_order(rank, view->sizes, tensor->dim_order, view->strides);
+  bool is_bounded = ppn_sizes_numel(rank, tensor->bounds, &bound);
+  return is_bounded && numel > bound ? does_not_fit(tensor, sizes) : NULL;
+}
+
+static void set_sizes(ppn_runtime_tensor_t* tensor, const int64_t* sizes) {
+  ppn_tensor_t* view = &tensor->view;
+  if (sizes_equal(view->rank, sizes, view->sizes)) return;
+  for (int i = 0; i < view->rank; ++i) view->sizes[i] = sizes[i];
+  ppn_strides_from_dim_order(view->rank, view->sizes, tensor->dim_order, view->strides);
+}
+
+ppn_status_t ppn_runtime_tensor_resize(ppn_runtime_tensor_t* tensor, int rank,
+                                       const int64_t* sizes) {
+  PPN_RETURN_IF_ERROR(check_sizes(tensor, rank, sizes));
+  set_sizes(tensor, sizes);
   return NULL;
+}
+
+ppn_status_t ppn_runtime_tensor_prepare(ppn_runtime_tensor_t* tensor, ppn_dtype_t dtype, int rank,
+                                        const int64_t* sizes) {
+  ppn_dtype_t found = tensor->view.dtype;
+  if (tensor->is_constant) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "a constant cannot be written");
+  }
+  if (dtype != PPN_DTYPE_INVALID && found != dtype) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "expected dtype %s, found %s",
+                           ppn_dtype_name(dtype), ppn_dtype_name(found));
+  }
+  PPN_RETURN_IF_ERROR(check_sizes(tensor, rank, sizes));
+  int64_t numel;
+  size_t size = 0;
+  if (!ppn_sizes_numel(rank, sizes, &numel) || !ppn_dtype_byte_count(found, numel, &size) ||
+      size > tensor->capacity) {
+    return ppn_status_make(PPN_STATUS_OUT_OF_RANGE, "needs %zu bytes of memory, has %zu", size,
+                           tensor->capacity);
+  }
+  set_sizes(tensor, sizes);
+  return NULL;
+}
+
+ppn_status_t ppn_infer_view_sizes(int64_t numel, int rank, int64_t* sizes) {
+  int64_t rest;
+  for (int i = 0; i < rank; ++i) {
+    if (sizes[i] != -1) continue;
+    sizes[i] = 1;
+    bool is_known = ppn_sizes_numel(rank, sizes, &rest) && rest > 0 && numel % rest == 0;
+    sizes[i] = is_known ? numel / rest : -1;
+    break;
+  }
+  if (ppn_sizes_numel(rank, sizes, &rest) && rest == numel) return NULL;
+  return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
+                         "the sizes of the view do not make the tensor's %lld elements",
+                         (long long)numel);
 }

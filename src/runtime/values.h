@@ -13,6 +13,15 @@ const char* ppn_runtime_value_kind_name(ppn_runtime_value_kind_t kind);
 ppn_status_t ppn_runtime_tensor_resize(ppn_runtime_tensor_t* tensor, int rank,
                                        const int64_t* sizes) PPN_MUST_USE;
 
+// Makes a tensor ready to be written: resized, of this dtype (INVALID: any), with memory. Errors:
+// those of ppn_runtime_tensor_resize, INVALID_DATA for constants and other dtypes.
+ppn_status_t ppn_runtime_tensor_prepare(ppn_runtime_tensor_t* tensor, ppn_dtype_t dtype, int rank,
+                                        const int64_t* sizes) PPN_MUST_USE;
+
+// The sizes of a view of `numel` elements: one may be -1 and follows from the rest. Errors:
+// INVALID_ARGUMENT when they do not make that many elements.
+ppn_status_t ppn_infer_view_sizes(int64_t numel, int rank, int64_t* sizes) PPN_MUST_USE;
+
 // Strides of `sizes` laid out in `dim_order`, outermost first.
 void ppn_strides_from_dim_order(int rank, const int64_t* sizes, const uint8_t* dim_order,
                                 int64_t* out_strides);

@@ -1,0 +1,155 @@
+// The Core ML backend: executes a delegate's model with Pippin's engine.
+//
+// A payload is the model itself, or, when several methods share one, "CMJR" and JSON that names it:
+//   {"version": 1, "key": "coreml_executorch_<uuid>", "functionName": "<method>"}
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "coreml/delegate.h"
+#include "runtime/backend.h"
+#include "runtime/coreml_function.h"
+#include "runtime/values.h"
+
+#define REFERENCE_MAGIC "CMJR"
+#define REFERENCE_MAGIC_SIZE 4
+
+typedef struct delegate {
+  ppn_coreml_payload_t* payload;
+  ppn_coreml_model_t* model;
+  ppn_coreml_function_t* function;
+  const char* const* input_names;
+  const char* const* output_names;
+  uint32_t input_count, output_count;
+  ppn_tensor_t* tensors;  // inputs, then outputs
+} delegate_t;
+
+// ---- Creation ----
+
+// Follows a reference to the payload that the methods share. `*out_function` (may stay NULL) is the
+// caller's to free.
+static ppn_status_t resolve_reference(const ppn_backend_request_t* request, ppn_span_t* payload,
+                                      char** out_function) {
+  ppn_span_t text = {payload->data + REFERENCE_MAGIC_SIZE, payload->size - REFERENCE_MAGIC_SIZE};
+  json_error_t error;
+  json_t* json = json_loadb((const char*)text.data, text.size, 0, &error);
+  if (!json) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "the reference to a shared model: %s",
+                           error.text);
+  }
+  const char* key = json_string_value(json_object_get(json, "key"));
+  const char* name = json_string_value(json_object_get(json, "functionName"));
+  ppn_status_t status = NULL;
+  if (!key) {
+    status = ppn_status_make(PPN_STATUS_INVALID_DATA, "the reference to a shared model has no key");
+  } else if (!ppn_pte_find_named_data(request->file, ppn_sv(key), payload)) {
+    status = ppn_status_make(PPN_STATUS_INVALID_DATA,
+                             "the shared model '%s' is not among the program's named data", key);
+  } else if (name) {
+    *out_function = malloc(strlen(name) + 1);
+    if (*out_function) {
+      memcpy(*out_function, name, strlen(name) + 1);
+    } else {
+      status = ppn_out_of_memory();
+    }
+  }
+  json_decref(json);
+  return status;
+}
+
+static ppn_status_t open_function(delegate_t* delegate, const ppn_backend_request_t* request,
+                                  ppn_span_t payload, const char* function) {
+  PPN_RETURN_IF_ERROR(ppn_coreml_payload_open(payload, &delegate->payload));
+  PPN_RETURN_IF_ERROR(ppn_coreml_payload_names(delegate->payload, request->method,
+                                               &delegate->input_names, &delegate->input_count,
+                                               &delegate->output_names, &delegate->output_count));
+  delegate->tensors = calloc((size_t)delegate->input_count + delegate->output_count + 1,
+                             sizeof(*delegate->tensors));
+  if (!delegate->tensors) return ppn_out_of_memory();
+  PPN_RETURN_IF_ERROR(ppn_coreml_payload_model(delegate->payload, &delegate->model));
+  return ppn_coreml_function_create(delegate->model, function, delegate->input_names,
+                                    delegate->input_count, delegate->output_names,
+                                    delegate->output_count, request->options, &delegate->function);
+}
+
+static void release_delegate(void* handle) {
+  delegate_t* delegate = handle;
+  if (!delegate) return;
+  ppn_coreml_function_free(delegate->function);
+  if (delegate->model) ppn_coreml_model_free(delegate->model);
+  ppn_coreml_payload_free(delegate->payload);
+  free(delegate->tensors);
+  free(delegate);
+}
+
+static ppn_status_t create_delegate(const ppn_backend_request_t* request, void** out_delegate) {
+  ppn_span_t payload = request->payload;
+  char* function = NULL;
+  ppn_status_t status = NULL;
+  if (payload.size >= REFERENCE_MAGIC_SIZE &&
+      memcmp(payload.data, REFERENCE_MAGIC, REFERENCE_MAGIC_SIZE) == 0) {
+    status = resolve_reference(request, &payload, &function);
+  }
+  delegate_t* delegate = calloc(1, sizeof(*delegate));
+  if (!status && !delegate) status = ppn_out_of_memory();
+  if (!status) status = open_function(delegate, request, payload, function);
+  free(function);
+  if (status) {
+    release_delegate(delegate);
+    return status;
+  }
+  *out_delegate = delegate;
+  return NULL;
+}
+
+// ---- Execution ----
+
+static ppn_status_t read_tensor(const ppn_runtime_value_t* argument, ppn_tensor_t* out) {
+  if (argument->kind != PPN_RUNTIME_TENSOR) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "expected a tensor, found %s",
+                           ppn_runtime_value_kind_name(argument->kind));
+  }
+  *out = argument->u.tensor->view;
+  if (!out->data && ppn_tensor_numel(out) > 0) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "the tensor has no memory");
+  }
+  return NULL;
+}
+
+static ppn_status_t write_tensor(const ppn_tensor_t* source, const ppn_runtime_value_t* argument) {
+  if (argument->kind != PPN_RUNTIME_TENSOR) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "expected a tensor, found %s",
+                           ppn_runtime_value_kind_name(argument->kind));
+  }
+  ppn_runtime_tensor_t* tensor = argument->u.tensor;
+  ppn_tensor_t view = *source;
+  // Core ML has no rank 0 at its border: such a tensor is one of a single element there.
+  if (tensor->view.rank == 0 && view.rank == 1 && view.sizes[0] == 1) view.rank = 0;
+  PPN_RETURN_IF_ERROR(ppn_runtime_tensor_prepare(tensor, PPN_DTYPE_INVALID, view.rank, view.sizes));
+  ppn_tensor_copy(&view, &tensor->view);
+  return NULL;
+}
+
+static ppn_status_t execute_delegate(void* handle, ppn_runtime_value_t* const* arguments,
+                                     uint32_t count) {
+  delegate_t* delegate = handle;
+  uint32_t inputs = delegate->input_count, outputs = delegate->output_count;
+  if (count != inputs + outputs) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA,
+                           "%u arguments; the model has %u inputs and %u outputs", count, inputs,
+                           outputs);
+  }
+  for (uint32_t i = 0; i < inputs; ++i) {
+    PPN_RETURN_IF_ERROR_ANNOTATED(read_tensor(arguments[i], &delegate->tensors[i]), "input '%s'",
+                                  delegate->input_names[i]);
+  }
+  ppn_tensor_t* results = delegate->tensors + inputs;
+  PPN_RETURN_IF_ERROR(ppn_coreml_function_run(delegate->function, delegate->tensors, results));
+  for (uint32_t i = 0; i < outputs; ++i) {
+    PPN_RETURN_IF_ERROR_ANNOTATED(write_tensor(&results[i], arguments[inputs + i]), "output '%s'",
+                                  delegate->output_names[i]);
+  }
+  return NULL;
+}
+
+const ppn_backend_t ppn_backend_coreml = {PPN_COREML_BACKEND_ID, create_delegate, execute_delegate,
+                                          release_delegate};
