@@ -54,6 +54,7 @@ static bool print_port(const json_t* value) {
     fputs(" ranges ", stdout);
     print_simple(ranges);
   }
+  if (json_is_true(json_object_get(value, "dynamic"))) fputs(" upper bounds", stdout);
   putchar('\n');
   return true;
 }

@@ -45,6 +45,11 @@ PPN_API void ppn_program_free(ppn_program_t* program);
 // The program as text: values, instructions, delegates, and the ML Programs in the Core ML
 // delegates. Release with ppn_text_free (pippin/lowering.h).
 PPN_API ppn_status_t ppn_program_dump(const char* path, char** out_text);
+// Writes the model of each Core ML delegate below `folder` (made when it is missing) as
+// METHOD.mlpackage, or METHOD_I.mlpackage for delegate I of several; a model that methods share is
+// written once. Each appears complete or not at all, and replaces a package of that name. The
+// paths, one a line, are released with ppn_text_free. NOT_FOUND when there is no such delegate.
+PPN_API ppn_status_t ppn_program_extract(const char* path, const char* folder, char** out_paths);
 PPN_API uint32_t ppn_program_method_count(const ppn_program_t* program);
 PPN_API const char* ppn_program_method_name(const ppn_program_t* program, uint32_t index);
 

@@ -1,6 +1,5 @@
 // What is in a Core ML model: functions, features, operations.
 #include "api/inspect.h"
-#include "coreml/model.h"
 #include "mil/op.h"
 
 static json_t* describe_features(const ppn_coreml_feature_t* features, uint32_t count) {
@@ -34,9 +33,7 @@ static void count_operations(const ppn_mil_block_t* block, json_t* counts) {
   }
 }
 
-ppn_status_t ppn_inspect_coreml_model(const char* path, json_t** out_json) {
-  ppn_coreml_model_t* model;
-  PPN_RETURN_IF_ERROR(ppn_coreml_model_open(path, &model));
+json_t* ppn_describe_coreml_functions(const ppn_coreml_model_t* model) {
   json_t* functions = json_array();
   for (uint32_t i = 0; i < model->interface_count; ++i) {
     const ppn_coreml_interface_t* interface = &model->interfaces[i];
@@ -53,9 +50,15 @@ ppn_status_t ppn_inspect_coreml_model(const char* path, json_t** out_json) {
                   describe_features(interface->states, interface->state_count), "operations",
                   counts));
   }
-  *out_json =
-      json_pack("{s:s, s:s, s:i, s:o}", "kind", "coreml_model", "path", path,
-                "specification_version", model->specification_version, "functions", functions);
+  return functions;
+}
+
+ppn_status_t ppn_inspect_coreml_model(const char* path, json_t** out_json) {
+  ppn_coreml_model_t* model;
+  PPN_RETURN_IF_ERROR(ppn_coreml_model_open(path, &model));
+  *out_json = json_pack("{s:s, s:s, s:i, s:o}", "kind", "coreml_model", "path", path,
+                        "specification_version", model->specification_version, "functions",
+                        ppn_describe_coreml_functions(model));
   ppn_coreml_model_free(model);
   return *out_json ? ppn_status_ok() : ppn_out_of_memory();
 }

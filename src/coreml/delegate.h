@@ -4,6 +4,7 @@
 #define PPN_COREML_DELEGATE_H_
 
 #include "coreml/model.h"
+#include "formats/pte_reader.h"
 #include "pippin/lowering.h"
 
 #define PPN_COREML_BACKEND_ID "CoreMLBackend"
@@ -25,6 +26,13 @@ ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uin
 ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan,
                                        ppn_producer_t* out_payload) PPN_MUST_USE;
 
+// The bytes to open for a delegate's payload: itself, or, when it only refers to a model that
+// several methods share, that model's among the program's named data. `*out_function`: the function
+// that it asks for, in the arena; NULL: the default one. Errors: INVALID_DATA.
+ppn_status_t ppn_coreml_payload_resolve(const ppn_pte_file_t* file, ppn_span_t payload,
+                                        ppn_arena_t* arena, ppn_span_t* out_bytes,
+                                        const char** out_function) PPN_MUST_USE;
+
 // A parsed payload. Borrows the bytes.
 typedef struct ppn_coreml_payload ppn_coreml_payload_t;
 ppn_status_t ppn_coreml_payload_open(ppn_span_t bytes,
@@ -43,6 +51,10 @@ ppn_status_t ppn_coreml_payload_names(const ppn_coreml_payload_t* payload, const
 // The model in the payload. The payload must outlive it.
 ppn_status_t ppn_coreml_payload_model(const ppn_coreml_payload_t* payload,
                                       ppn_coreml_model_t** out_model) PPN_MUST_USE;
+// Writes the payload's model package (or compiled model) as the folder `path`, which appears
+// complete or not at all. NOT_FOUND when there is none.
+ppn_status_t ppn_coreml_payload_extract(const ppn_coreml_payload_t* payload,
+                                        const char* path) PPN_MUST_USE;
 void ppn_coreml_payload_free(ppn_coreml_payload_t* payload);
 
 #endif  // PPN_COREML_DELEGATE_H_

@@ -92,6 +92,9 @@ const ppn_package_file_t* ppn_coreml_package_plan_files(const ppn_coreml_package
 // package.
 ppn_status_t ppn_coreml_package_write(ppn_coreml_package_plan_t* plan,
                                       const char* path) PPN_MUST_USE;
+// The same from files that exist already; their paths are below the package.
+ppn_status_t ppn_coreml_package_write_files(const ppn_package_file_t* files, uint32_t count,
+                                            const char* path) PPN_MUST_USE;
 
 // ---- Reading (coreml/package_reader.c) ----
 

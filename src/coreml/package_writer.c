@@ -62,10 +62,8 @@ static ppn_status_t write_file(const char* path, const ppn_producer_t* content) 
   return ppn_file_writer_commit(writer);
 }
 
-static ppn_status_t write_files(ppn_coreml_package_plan_t* plan, ppn_arena_t* arena,
+static ppn_status_t write_files(const ppn_package_file_t* files, uint32_t count, ppn_arena_t* arena,
                                 const char* folder) {
-  uint32_t count;
-  const ppn_package_file_t* files = ppn_coreml_package_plan_files(plan, &count);
   for (uint32_t i = 0; i < count; ++i) {
     PPN_RETURN_IF_ERROR(make_folders(arena, folder, files[i].path));
     const char* path = join(arena, folder, files[i].path);
@@ -93,8 +91,8 @@ static ppn_status_t check_target(ppn_arena_t* arena, const char* path, bool* out
   return ppn_status_ok();
 }
 
-static ppn_status_t write_package(ppn_coreml_package_plan_t* plan, ppn_arena_t* arena,
-                                  const char* given_path) {
+static ppn_status_t write_package(const ppn_package_file_t* files, uint32_t count,
+                                  ppn_arena_t* arena, const char* given_path) {
   size_t length = strlen(given_path);
   while (length > 1 && given_path[length - 1] == '/') --length;
   const char* path = ppn_arena_strdup(arena, ppn_sv_make(given_path, length));
@@ -105,7 +103,7 @@ static ppn_status_t write_package(ppn_coreml_package_plan_t* plan, ppn_arena_t* 
   if (!mkdtemp(temporary)) return io_error("create a folder beside", path);
   ppn_status_t status =
       chmod(temporary, 0755) == 0 ? ppn_status_ok() : io_error("set permissions of", temporary);
-  if (!status) status = write_files(plan, arena, temporary);
+  if (!status) status = write_files(files, count, arena, temporary);
   char* old = NULL;
   if (!status && exists) {
     old = ppn_arena_printf(arena, "%s.old", temporary);
@@ -129,9 +127,16 @@ static ppn_status_t write_package(ppn_coreml_package_plan_t* plan, ppn_arena_t* 
   return ppn_status_ok();
 }
 
-ppn_status_t ppn_coreml_package_write(ppn_coreml_package_plan_t* plan, const char* path) {
+ppn_status_t ppn_coreml_package_write_files(const ppn_package_file_t* files, uint32_t count,
+                                            const char* path) {
   ppn_arena_t arena = {0};
-  ppn_status_t status = write_package(plan, &arena, path);
+  ppn_status_t status = write_package(files, count, &arena, path);
   ppn_arena_release(&arena);
   return status;
+}
+
+ppn_status_t ppn_coreml_package_write(ppn_coreml_package_plan_t* plan, const char* path) {
+  uint32_t count;
+  const ppn_package_file_t* files = ppn_coreml_package_plan_files(plan, &count);
+  return ppn_coreml_package_write_files(files, count, path);
 }

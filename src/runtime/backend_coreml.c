@@ -1,8 +1,4 @@
 // The Core ML backend: executes a delegate's model with Pippin's engine.
-//
-// A payload is the model itself, or, when several methods share one, "CMJR" and JSON that names it:
-//   {"version": 1, "key": "coreml_executorch_<uuid>", "functionName": "<method>"}
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "coreml/delegate.h"
@@ -10,10 +6,8 @@
 #include "runtime/coreml_function.h"
 #include "runtime/values.h"
 
-#define REFERENCE_MAGIC "CMJR"
-#define REFERENCE_MAGIC_SIZE 4
-
 typedef struct delegate {
+  ppn_arena_t arena;
   ppn_coreml_payload_t* payload;
   ppn_coreml_model_t* model;
   ppn_coreml_function_t* function;
@@ -25,46 +19,17 @@ typedef struct delegate {
 
 // ---- Creation ----
 
-// Follows a reference to the payload that the methods share. `*out_function` (may stay NULL) is the
-// caller's to free.
-static ppn_status_t resolve_reference(const ppn_backend_request_t* request, ppn_span_t* payload,
-                                      char** out_function) {
-  ppn_span_t text = {payload->data + REFERENCE_MAGIC_SIZE, payload->size - REFERENCE_MAGIC_SIZE};
-  json_error_t error;
-  json_t* json = json_loadb((const char*)text.data, text.size, 0, &error);
-  if (!json) {
-    return ppn_status_make(PPN_STATUS_INVALID_DATA, "the reference to a shared model: %s",
-                           error.text);
-  }
-  const char* key = json_string_value(json_object_get(json, "key"));
-  const char* name = json_string_value(json_object_get(json, "functionName"));
-  ppn_status_t status = NULL;
-  if (!key) {
-    status = ppn_status_make(PPN_STATUS_INVALID_DATA, "the reference to a shared model has no key");
-  } else if (!ppn_pte_find_named_data(request->file, ppn_sv(key), payload)) {
-    status = ppn_status_make(PPN_STATUS_INVALID_DATA,
-                             "the shared model '%s' is not among the program's named data", key);
-  } else if (name) {
-    *out_function = malloc(strlen(name) + 1);
-    if (*out_function) {
-      memcpy(*out_function, name, strlen(name) + 1);
-    } else {
-      status = ppn_out_of_memory();
-    }
-  }
-  json_decref(json);
-  return status;
-}
-
-static ppn_status_t open_function(delegate_t* delegate, const ppn_backend_request_t* request,
-                                  ppn_span_t payload, const char* function) {
+static ppn_status_t open_function(delegate_t* delegate, const ppn_backend_request_t* request) {
+  ppn_span_t payload;
+  const char* function;
+  PPN_RETURN_IF_ERROR(ppn_coreml_payload_resolve(request->file, request->payload, &delegate->arena,
+                                                 &payload, &function));
   PPN_RETURN_IF_ERROR(ppn_coreml_payload_open(payload, &delegate->payload));
   PPN_RETURN_IF_ERROR(ppn_coreml_payload_names(delegate->payload, request->method,
                                                &delegate->input_names, &delegate->input_count,
                                                &delegate->output_names, &delegate->output_count));
-  delegate->tensors = calloc((size_t)delegate->input_count + delegate->output_count + 1,
-                             sizeof(*delegate->tensors));
-  if (!delegate->tensors) return ppn_out_of_memory();
+  PPN_ARENA_NEW(&delegate->arena, (size_t)delegate->input_count + delegate->output_count,
+                &delegate->tensors);
   PPN_RETURN_IF_ERROR(ppn_coreml_payload_model(delegate->payload, &delegate->model));
   return ppn_coreml_function_create(delegate->model, function, delegate->input_names,
                                     delegate->input_count, delegate->output_names,
@@ -77,22 +42,14 @@ static void release_delegate(void* handle) {
   ppn_coreml_function_free(delegate->function);
   if (delegate->model) ppn_coreml_model_free(delegate->model);
   ppn_coreml_payload_free(delegate->payload);
-  free(delegate->tensors);
+  ppn_arena_release(&delegate->arena);
   free(delegate);
 }
 
 static ppn_status_t create_delegate(const ppn_backend_request_t* request, void** out_delegate) {
-  ppn_span_t payload = request->payload;
-  char* function = NULL;
-  ppn_status_t status = NULL;
-  if (payload.size >= REFERENCE_MAGIC_SIZE &&
-      memcmp(payload.data, REFERENCE_MAGIC, REFERENCE_MAGIC_SIZE) == 0) {
-    status = resolve_reference(request, &payload, &function);
-  }
   delegate_t* delegate = calloc(1, sizeof(*delegate));
-  if (!status && !delegate) status = ppn_out_of_memory();
-  if (!status) status = open_function(delegate, request, payload, function);
-  free(function);
+  if (!delegate) return ppn_out_of_memory();
+  ppn_status_t status = open_function(delegate, request);
   if (status) {
     release_delegate(delegate);
     return status;
