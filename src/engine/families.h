@@ -21,6 +21,8 @@ extern const ppn_engine_family_t ppn_engine_products;       // kernels_products.
 extern const ppn_engine_family_t ppn_engine_convolution;    // kernels_convolution.c
 extern const ppn_engine_family_t ppn_engine_pooling;        // kernels_pooling.c
 extern const ppn_engine_family_t ppn_engine_attention;      // kernels_attention.c
+extern const ppn_engine_family_t ppn_engine_conv;           // kernels_conv.c
+extern const ppn_engine_family_t ppn_engine_linear;         // kernels_linear.c
 extern const ppn_engine_family_t ppn_engine_states;         // kernels_states.c
 
 #endif  // PPN_ENGINE_FAMILIES_H_

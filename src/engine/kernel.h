@@ -24,11 +24,43 @@ typedef struct ppn_engine_environment {
   ppn_numerics_t numerics;
 } ppn_engine_environment_t;
 
+// How a tensor lies in memory when it is not row-major (engine/onednn.h makes and reads these).
+typedef struct ppn_engine_layout {
+  const void* descriptor;  // its maker's
+  size_t size;             // bytes of the whole tensor
+  bool is_padded;          // there are elements that belong to no index: they stay 0
+} ppn_engine_layout_t;
+
 // What is bound to one parameter: nothing (count 0), one tensor, or several (variadic parameters).
 typedef struct ppn_engine_operand {
   ppn_tensor_t* tensors;
+  // Entries are NULL for row-major tensors; others are given only to kernels with
+  // PPN_ENGINE_LAYOUTS.
+  const ppn_engine_layout_t** layouts;
   uint32_t count;
 } ppn_engine_operand_t;
+
+// Work of following operations that a kernel with PPN_ENGINE_FUSES does on its result, in order.
+typedef enum ppn_engine_fused_kind {
+  PPN_ENGINE_FUSED_CLAMP,  // to [alpha, beta]
+  PPN_ENGINE_FUSED_LEAKY,  // x < 0: alpha * x
+  PPN_ENGINE_FUSED_ELU,    // x < 0: alpha * (exp(x) - 1)
+  PPN_ENGINE_FUSED_SIGMOID,
+  PPN_ENGINE_FUSED_TANH,
+  PPN_ENGINE_FUSED_SWISH,  // x * sigmoid(alpha * x)
+  PPN_ENGINE_FUSED_GELU_ERF,
+  PPN_ENGINE_FUSED_GELU_TANH,
+  PPN_ENGINE_FUSED_ADD,  // the tensor, which has the result's sizes
+} ppn_engine_fused_kind_t;
+
+typedef struct ppn_engine_fused {
+  ppn_engine_fused_kind_t kind;
+  float alpha, beta;
+  ppn_tensor_t tensor;  // ADD; data is set while running
+  const ppn_engine_layout_t* layout;
+  bool is_dead;    // nothing else needs the tensor afterwards, and it may be overwritten
+  bool is_target;  // set by `prepare` when is_dead: the result is to lie where the tensor does
+} ppn_engine_fused_t;
 
 typedef struct ppn_engine_node {
   // Types are static. Parameters that are constants are read with ppn_mil_input_int and the like;
@@ -39,6 +71,9 @@ typedef struct ppn_engine_node {
   ppn_engine_operand_t* inputs;  // by parameter index of operation->op
   ppn_tensor_t* outputs;         // data is set while running; dtype and sizes in `prepare` too
   uint32_t output_count;
+  const ppn_engine_layout_t** output_layouts;  // set by `prepare`; NULL: row-major
+  ppn_engine_fused_t* fused;
+  uint32_t fused_count;
   void* state;          // made by `prepare`, in the arena it is given; the kernel's own
   size_t scratch_size;  // asked for by `prepare`: bytes that `run` finds in `scratch`
   void* scratch;        // aligned to 64 bytes; content is undefined before each run
@@ -65,6 +100,10 @@ typedef enum ppn_engine_kernel_flag {
   // Output 0 may be written over the first parameter when that is dead afterwards (updates of a
   // part of it).
   PPN_ENGINE_FIRST_IN_PLACE = 1 << 6,
+  // Operands may have layouts.
+  PPN_ENGINE_LAYOUTS = 1 << 7,
+  // The kernel does what is in `fused`.
+  PPN_ENGINE_FUSES = 1 << 8,
 } ppn_engine_kernel_flag_t;
 
 struct ppn_engine_kernel {
@@ -72,7 +111,7 @@ struct ppn_engine_kernel {
   unsigned flags;
   // May be NULL. Reads constant parameters, chooses the implementation, builds tables. Inputs'
   // sizes and dtypes are known; data only of constants. Errors: UNSUPPORTED, naming operation and
-  // reason.
+  // reason: then the next kernel for this type of operation is tried.
   ppn_status_t (*prepare)(ppn_engine_node_t* node, ppn_arena_t* arena);
   // Allocates nothing. Errors: OUT_OF_RANGE for elements that are no valid index, and the like.
   ppn_status_t (*run)(ppn_engine_node_t* node);
@@ -85,8 +124,11 @@ typedef struct ppn_engine_family {
   uint32_t count;
 } ppn_engine_family_t;
 
-// NULL when the engine cannot run operations of this type. Families are listed in engine/kernels.c.
+// NULL when the engine cannot run operations of this type. Families are listed in engine/kernels.c:
+// of several kernels for a type, the first that can be prepared is used.
 const ppn_engine_kernel_t* ppn_engine_kernel_find(const char* type);
+// The one after `kernel` for the same type, or NULL.
+const ppn_engine_kernel_t* ppn_engine_kernel_next(const ppn_engine_kernel_t* kernel);
 
 // ---- Help for kernels (engine/node.c) ----
 

@@ -13,16 +13,30 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_images,
     &ppn_engine_pixels,
     &ppn_engine_elementwise,
+    &ppn_engine_conv,
+    &ppn_engine_linear,
     &ppn_engine_states,
     NULL,  // ends the list
 };
 // clang-format on
 
-const ppn_engine_kernel_t* ppn_engine_kernel_find(const char* type) {
+// The first kernel for `type` after `previous` (NULL: of all).
+static const ppn_engine_kernel_t* find(const char* type, const ppn_engine_kernel_t* previous) {
+  bool is_after = !previous;
   for (size_t i = 0; families[i]; ++i) {
     for (uint32_t j = 0; j < families[i]->count; ++j) {
-      if (strcmp(families[i]->kernels[j].type, type) == 0) return &families[i]->kernels[j];
+      const ppn_engine_kernel_t* kernel = &families[i]->kernels[j];
+      if (is_after && strcmp(kernel->type, type) == 0) return kernel;
+      is_after = is_after || kernel == previous;
     }
   }
   return NULL;
+}
+
+const ppn_engine_kernel_t* ppn_engine_kernel_find(const char* type) {
+  return find(type, NULL);
+}
+
+const ppn_engine_kernel_t* ppn_engine_kernel_next(const ppn_engine_kernel_t* kernel) {
+  return find(kernel->type, kernel);
 }
