@@ -24,6 +24,7 @@
 #define PPN_UNLIKELY(x) (x)
 #define PPN_RESTRICT
 #define PPN_MAY_BE_UNUSED
+#define PPN_LOOP_INDEPENDENT
 #define PPN_ALWAYS_INLINE inline
 #endif
 
@@ -34,7 +35,6 @@
 #define PPN_UNROLL _Pragma("GCC unroll 32")
 #else
 #define PPN_UNROLL
-#define PPN_LOOP_INDEPENDENT
 #endif
 
 #define PPN_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -16,6 +16,7 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_conv,
     &ppn_engine_linear,
     &ppn_engine_states,
+    &ppn_engine_reductions,
     NULL,  // ends the list
 };
 // clang-format on
