@@ -12,6 +12,8 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_sorting,
     &ppn_engine_images,
     &ppn_engine_pixels,
+    &ppn_engine_recurrent,
+    &ppn_engine_compression,
     &ppn_engine_elementwise,
     &ppn_engine_conv,
     &ppn_engine_linear,

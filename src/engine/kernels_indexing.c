@@ -138,8 +138,10 @@ static ppn_status_t prepare_scatter_coordinates(ppn_engine_node_t* node, ppn_are
   return fits ? ppn_status_ok() : fail_updates(node);
 }
 
+// The result may lie over the data already.
 static void copy_data(const ppn_engine_node_t* node) {
   const scattering_t* state = node->state;
+  if (node->outputs[0].data == state->data->data) return;
   ppn_kernel_copy(state->data, &node->outputs[0], node->environment->pool);
 }
 
@@ -169,9 +171,10 @@ static const ppn_engine_kernel_t kernels[] = {
     {"gather", PPN_ENGINE_EXACT, prepare_gather, run_gather, NULL},
     {"gather_along_axis", PPN_ENGINE_EXACT, prepare_gather, run_gather_along_axis, NULL},
     {"gather_nd", PPN_ENGINE_EXACT, prepare_gather, run_gather_nd, NULL},
-    {"scatter", 0, prepare_scatter_slices, run_scatter, NULL},
-    {"scatter_along_axis", 0, prepare_scatter_elements, run_scatter_along_axis, NULL},
-    {"scatter_nd", 0, prepare_scatter_coordinates, run_scatter_nd, NULL},
+    {"scatter", PPN_ENGINE_FIRST_IN_PLACE, prepare_scatter_slices, run_scatter, NULL},
+    {"scatter_along_axis", PPN_ENGINE_FIRST_IN_PLACE, prepare_scatter_elements,
+     run_scatter_along_axis, NULL},
+    {"scatter_nd", PPN_ENGINE_FIRST_IN_PLACE, prepare_scatter_coordinates, run_scatter_nd, NULL},
 };
 
 const ppn_engine_family_t ppn_engine_indexing = {kernels, PPN_COUNT_OF(kernels)};

@@ -109,42 +109,28 @@ static ppn_status_t run_slice(ppn_engine_node_t* node) {
   return ppn_status_ok();
 }
 
-static ppn_status_t prepare_update(ppn_engine_node_t* node, ppn_arena_t* arena) {
-  PPN_RETURN_IF_ERROR(prepare_slice(node, arena));
-  const slicing_t* state = node->state;
-  // A result written over the update itself would be overwritten while it is read.
-  if (ppn_tensor_numel(state->update) == ppn_tensor_numel(state->x)) {
-    node->scratch_size = ppn_tensor_size(state->update);
-  }
-  return ppn_status_ok();
-}
-
 // The result may lie over x, which then needs no copy: this is how caches are written.
 static ppn_status_t run_update(ppn_engine_node_t* node) {
   const slicing_t* state = node->state;
   const ppn_tensor_t* out = &node->outputs[0];
   ppn_thread_pool_t* pool = node->environment->pool;
-  ppn_tensor_t view, update = *state->update;
+  const ppn_tensor_t* update = state->update;
+  ppn_tensor_t view;
   PPN_RETURN_IF_ERROR(find_slice(node, out, &view));
-  if (!has_sizes(&view, &update)) {
+  if (!has_sizes(&view, update)) {
     return ppn_node_fail(node, PPN_STATUS_OUT_OF_RANGE,
                          "an update of %lld elements for a slice of %lld, or of another shape",
-                         (long long)ppn_tensor_numel(&update), (long long)ppn_tensor_numel(&view));
-  }
-  if (update.data == out->data && node->scratch_size > 0) {
-    update.data = node->scratch;
-    ppn_kernel_copy(state->update, &update, pool);
+                         (long long)ppn_tensor_numel(update), (long long)ppn_tensor_numel(&view));
   }
   if (out->data != state->x->data) ppn_kernel_copy(state->x, out, pool);
-  ppn_kernel_copy(&update, &view, pool);
+  ppn_kernel_copy(update, &view, pool);
   return ppn_status_ok();
 }
 
 static const ppn_engine_kernel_t kernels[] = {
     {"slice_by_index", PPN_ENGINE_EXACT, prepare_slice, run_slice, NULL},
     {"slice_by_size", PPN_ENGINE_EXACT, prepare_slice, run_slice, NULL},
-    {"slice_update", PPN_ENGINE_EXACT | PPN_ENGINE_FIRST_IN_PLACE, prepare_update, run_update,
-     NULL},
+    {"slice_update", PPN_ENGINE_EXACT | PPN_ENGINE_FIRST_IN_PLACE, prepare_slice, run_update, NULL},
 };
 
 const ppn_engine_family_t ppn_engine_slicing = {kernels, PPN_COUNT_OF(kernels)};
