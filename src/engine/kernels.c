@@ -17,6 +17,10 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_elementwise,
     &ppn_engine_conv,
     &ppn_engine_linear,
+    &ppn_engine_products,
+    &ppn_engine_convolution,
+    &ppn_engine_pooling,
+    &ppn_engine_attention,
     &ppn_engine_states,
     &ppn_engine_reductions,
     NULL,  // ends the list

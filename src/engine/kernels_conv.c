@@ -1,8 +1,7 @@
 // Convolution on our own kernels.
+#include "engine/convolutions.h"
 #include "engine/families.h"
 #include "engine/fused.h"
-#include "engine/windows.h"
-#include "kernels/convolution.h"
 
 typedef struct conv_state {
   ppn_convolution_t convolution;
@@ -17,27 +16,13 @@ static ppn_status_t prepare_conv(ppn_engine_node_t* node, ppn_arena_t* arena) {
   state->weight = ppn_node_input(node, "weight");
   state->bias = ppn_node_input(node, "bias");
   const ppn_tensor_t *x = state->x, *y = &node->outputs[0];
-  ppn_engine_windows_t windows;
-  ppn_engine_windows_read(node, x, state->weight->sizes + 2, &windows);
   ppn_convolution_t* convolution = &state->convolution;
-  convolution->rank = windows.rank;
-  convolution->batch = x->sizes[0];
-  convolution->groups = ppn_mil_input_int(node->operation, "groups", 1);
-  convolution->in_channels = x->sizes[1];
-  convolution->out_channels = y->sizes[1];
+  ppn_engine_convolution_read(node, x, state->weight, false, convolution);
   int64_t area = 1;
-  for (int i = 0; i < windows.rank; ++i) {
-    convolution->in_sizes[i] = x->sizes[2 + i];
-    convolution->out_sizes[i] = y->sizes[2 + i];
-    convolution->kernel[i] = windows.kernel[i];
-    convolution->strides[i] = windows.strides[i];
-    convolution->dilations[i] = windows.dilations[i];
-    convolution->pads[i] = windows.pads_before[i];
-    area *= y->sizes[2 + i];
-  }
+  for (int i = 0; i < convolution->rank; ++i) area *= y->sizes[2 + i];
   state->fused = (ppn_engine_fused_context_t){
       .node = node,
-      .batch_stride = y->sizes[1] / convolution->groups * area,
+      .batch_stride = y->sizes[1] * area,
       .row_stride = area,
   };
   ppn_engine_fused_set(&state->fused, &convolution->epilogue);
