@@ -1,11 +1,6 @@
 """Every way an operator is used: lowered by Pippin, loaded (and type-checked) by coremltools, computed by an evaluator of its own,
 compared with PyTorch."""
 
-import os
-import pathlib
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 
@@ -14,11 +9,10 @@ pytest.importorskip("coremltools")
 
 import dynamic_cases
 import operator_cases
+import tooling
 from mil_reference import MilReference
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = os.environ.get("PIPPIN", str(ROOT / "build" / "release" / "pippin"))
-pytestmark = pytest.mark.skipif(not shutil.which(TOOL), reason="the pippin tool is not built")
+pytestmark = tooling.needs_tool
 
 # What half precision cannot do: values near its smallest number, poles, replacement by the largest float.
 ONLY_SINGLE = {"tan", "log1p_small", "expm1_small", "nan_to_num"}
@@ -27,8 +21,7 @@ ONLY_SINGLE = {"tan", "log1p_small", "expm1_small", "nan_to_num"}
 def lower(program, folder, *options):
     source, package = folder / "model.pt2", folder / "model.mlpackage"
     torch.export.save(program, str(source))
-    subprocess.run([TOOL, "-q", "lower", str(source), "-o", str(package), "--lower-full-graph", *options], check=True)
-    return MilReference(package)
+    return MilReference(tooling.lower(source, package, "--lower-full-graph", *options))
 
 
 def as_model_input(value, dtype):

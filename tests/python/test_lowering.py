@@ -5,17 +5,15 @@ coremltools the model in each payload, whose interface and inferred types must b
 """
 
 import json
-import os
-import pathlib
-import subprocess
 
 import pytest
 import torch
+from coremltools.models.utils import load_spec
 from torch import nn
 
-ROOT = pathlib.Path(__file__).parents[2]
-TOOL = pathlib.Path(os.environ.get("PIPPIN_TOOL", ROOT / "build" / "release" / "pippin"))
-pytestmark = pytest.mark.skipif(not TOOL.exists(), reason=f"{TOOL} is not built")
+from tooling import infer_types, load, lower, needs_tool, payloads, pippin, read
+
+pytestmark = needs_tool
 
 
 def function(body):
@@ -97,20 +95,8 @@ def export(module, inputs, folder, **options):
     return path
 
 
-def lower(source, target, *options):
-    result = subprocess.run([TOOL, "lower", source, "-o", target, "-q", *options], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return target
-
-
 def flat(result):
     return list(result) if isinstance(result, (list, tuple)) else [result]
-
-
-def load(path):
-    from executorch.runtime import Runtime, Verification
-
-    return Runtime.get().load_program(path, verification=Verification.InternalConsistency)
 
 
 def check(outputs, expected):
@@ -160,52 +146,6 @@ def test_dynamic_sizes_run_up_to_their_bound(rows, tmp_path):
 # ---- Delegated ----
 
 
-def read(path):
-    from executorch.exir._serialize._program import deserialize_pte_binary
-
-    return deserialize_pte_binary(pathlib.Path(path).read_bytes())
-
-
-def unflatten(payload, folder):
-    """The files of a delegate payload: behind the data stands the directory as JSON, its bytes reversed."""
-    text = bytes(reversed(payload.rstrip(b"\0")[-(1 << 20):])).decode("latin-1")
-    nodes = json.JSONDecoder().raw_decode(text)[0]["nodes"]
-
-    def extract(index, parent):
-        node = nodes[index]
-        path = parent / node["name"]
-        if node["kind"] == 0:
-            region = node["dataRegion"]
-            path.write_bytes(payload[region["offset"]: region["offset"] + region["size"]])
-        else:
-            path.mkdir()
-            for child in node["children"].values():
-                extract(child, path)
-        return path
-
-    return extract(len(nodes) - 1, folder)
-
-
-def models(path, folder):
-    """Metadata and Core ML model of each delegate."""
-    import coremltools
-
-    for index, payload in enumerate(read(path).program.backend_delegate_data):
-        target = folder / str(index)
-        target.mkdir()
-        root = unflatten(bytes(payload.data), target)
-        package = root / "model.mlpackage"
-        yield json.loads((root / "metadata.json").read_text()), coremltools.models.MLModel(str(package), skip_model_load=True), package
-
-
-def infer_types(model, package):
-    from coremltools.converters.mil.frontend.milproto.load import load as load_program
-
-    spec = model.get_spec()
-    weights = str(package / "Data" / "com.apple.CoreML" / "weights")
-    return load_program(spec, specification_version=spec.specificationVersion, file_weights_dir=weights)
-
-
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize("name", ["add", "numbers", "views", "matmul", "in_place", "residual", "transformer", "reduce"])
 def test_delegated_model_is_one_valid_core_ml_model(name, precision, tmp_path):
@@ -216,13 +156,13 @@ def test_delegated_model_is_one_valid_core_ml_model(name, precision, tmp_path):
     assert not plan.operators and len(plan.chains[0].instructions) == 1
     specs = {spec.key: bytes(spec.value).decode() for spec in plan.delegates[0].compile_specs}
     assert specs == {"compute_units": "all", "min_deployment_target": "", "model_compute_precision": precision, "model_type": "model"}
-    (metadata, model, package), = models(target, tmp_path)
-    description = model.get_spec().description
+    (metadata, package), = payloads(target, tmp_path)
+    description = load_spec(str(package)).description
     assert metadata["inputNames"] == [feature.name for feature in description.input]
     assert metadata["outputNames"] == [feature.name for feature in description.output]
     assert len(metadata["inputNames"]) == len(inputs)
     assert len(metadata["outputNames"]) == len(flat(module(*inputs)))
-    infer_types(model, package)
+    infer_types(package)
     load(target)
 
 
@@ -233,12 +173,12 @@ def test_skipped_operator_splits_the_program(tmp_path):
     plan = read(target).program.execution_plan[0]
     assert len(plan.delegates) == 2
     assert [(operator.name, operator.overload) for operator in plan.operators] == [("aten::relu", "out")]
-    assert len(list(models(target, tmp_path))) == 2
+    assert len(list(payloads(target, tmp_path))) == 2
 
 
 def test_full_graph_refuses_with_the_users_line(tmp_path):
     source = export(function(lambda x: torch.linalg.det(x)), [torch.randn(3, 3)], tmp_path)
-    result = subprocess.run([TOOL, "lower", source, "-o", tmp_path / "m.pte", "--lower-full-graph"], capture_output=True, text=True)
+    result = pippin("lower", source, "-o", tmp_path / "m.pte", "--lower-full-graph")
     assert result.returncode != 0
     assert "det" in result.stderr and "test_lowering.py" in result.stderr
     assert not (tmp_path / "m.pte").exists()
