@@ -63,4 +63,9 @@ void ppn_float_to_half_array(const float* in, uint16_t* out, size_t count);
 // infinity).
 void ppn_round_to_half_array(float* values, size_t count);
 
+#define PPN_HALF_LARGEST 65504.0f  // the largest finite half
+
+// The largest magnitude in an array; 0 of none, and NaN when there is one.
+float ppn_float_array_largest(const float* in, size_t count);
+
 #endif  // PPN_BASE_HALF_H_

@@ -30,3 +30,23 @@ void ppn_round_to_half_array_avx2(float* values, size_t count) {
   }
   for (; i < count; ++i) values[i] = ppn_half_to_float(ppn_float_to_half(values[i]));
 }
+
+float ppn_float_array_largest_avx2(const float* in, size_t count) {
+  const __m256i mask = _mm256_set1_epi32(0x7fffffff);
+  __m256i a = _mm256_setzero_si256(), b = a;
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    __m256i x = _mm256_loadu_si256((const __m256i*)(in + i));
+    __m256i y = _mm256_loadu_si256((const __m256i*)(in + i + 8));
+    a = _mm256_max_epu32(a, _mm256_and_si256(x, mask));
+    b = _mm256_max_epu32(b, _mm256_and_si256(y, mask));
+  }
+  uint32_t lanes[8], largest = 0;
+  _mm256_storeu_si256((__m256i*)lanes, _mm256_max_epu32(a, b));
+  for (size_t lane = 0; lane < 8; ++lane) largest = lanes[lane] > largest ? lanes[lane] : largest;
+  for (; i < count; ++i) {
+    uint32_t magnitude = ppn_float_to_bits(in[i]) & 0x7fffffff;
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return ppn_bits_to_float(largest);
+}

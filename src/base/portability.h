@@ -17,6 +17,7 @@
 #else
 #define PPN_LOOP_INDEPENDENT _Pragma("GCC ivdep")
 #endif
+#define PPN_PREFETCH(address) __builtin_prefetch(address)
 #else
 #define PPN_PRINTF(format_index, first_argument)
 #define PPN_MUST_USE
@@ -26,6 +27,7 @@
 #define PPN_MAY_BE_UNUSED
 #define PPN_LOOP_INDEPENDENT
 #define PPN_ALWAYS_INLINE inline
+#define PPN_PREFETCH(address) ((void)(address))
 #endif
 
 // Before a loop of a few iterations, known to the compiler, that must be unrolled whole.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "mil/constant_transposed.h"
 #include "tensor/tensor.h"
 
 enum {
@@ -144,16 +145,6 @@ static void collect_run(const uint8_t* from, int64_t stride, size_t size, int64_
   }
 }
 
-enum { TILE = 16 };  // rows of a transposed matrix read together: one cache line of singles
-
-// `rows` rows of a transposed matrix of singles, whose columns lie side by side in memory.
-static void collect_transposed(const float* from, int64_t stride, int64_t rows, int64_t columns,
-                               float* to) {
-  for (int64_t column = 0; column < columns; column++, from += stride) {
-    for (int64_t row = 0; row < rows; row++) to[row * columns + column] = from[row];
-  }
-}
-
 // Elements of the view in row-major order, unconverted.
 static void collect(const ppn_tensor_t* view, int64_t begin, int64_t count, void* out) {
   size_t size = ppn_dtype_size(view->dtype);
@@ -165,17 +156,7 @@ static void collect(const ppn_tensor_t* view, int64_t begin, int64_t count, void
     return;
   }
   walk_t walk = walk_from(view, begin);
-  bool transposed = view->rank == 2 && view->dtype == PPN_DTYPE_FLOAT32 && view->strides[0] == 1;
   for (int64_t done = 0; done < count;) {
-    int64_t columns = view->sizes[last], rows = (count - done) / columns;
-    if (transposed && walk.index[last] == 0 && rows > 1) {
-      if (rows > TILE) rows = TILE;
-      collect_transposed((const float*)view->data + walk.position, view->strides[last], rows,
-                         columns, (float*)out + done);
-      done += rows * columns;
-      walk = walk_from(view, begin + done);
-      continue;
-    }
     int64_t run = view->sizes[last] - walk.index[last];
     if (run > count - done) run = count - done;
     collect_run(data + (size_t)walk.position * size, view->strides[last], size, run,
@@ -272,6 +253,9 @@ ppn_status_t ppn_mil_constant_materialise(const ppn_mil_constant_t* constant, pp
 ppn_status_t ppn_mil_constant_write(const ppn_mil_constant_t* constant, ppn_sink_t sink) {
   if (ppn_mil_constant_is_plain(constant)) {
     return ppn_sink_write(sink, constant->view.data, ppn_mil_constant_size(constant));
+  }
+  if (ppn_mil_constant_is_transposed(constant)) {
+    return ppn_mil_constant_write_transposed(constant, sink);
   }
   size_t size = ppn_dtype_size(constant->dtype);
   if (size == 0) {

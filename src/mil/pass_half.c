@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "mil/pass_list.h"
 
 // What a value is in the other precision, kept in its `scratch`.
@@ -56,57 +57,85 @@ static bool is_half(const ppn_mil_value_t* value) {
   return value->type.kind == PPN_MIL_TENSOR && value->type.dtype == PPN_DTYPE_FLOAT16;
 }
 
-// An element beyond the range of halves that is not meant as infinity.
-static bool overflows(const ppn_mil_constant_t* constant) {
+// How a constant's elements lie to the range of halves.
+typedef enum range {
+  RANGE_FITS,
+  RANGE_FILLS,  // some element is beyond it, but so large that it stands for infinity
+  RANGE_OVERFLOWS,
+} range_t;
+
+static range_t range_of_elements(const ppn_mil_constant_t* constant) {
   int64_t count = ppn_mil_constant_numel(constant);
-  if (constant->view.dtype == PPN_DTYPE_FLOAT32 && ppn_tensor_is_contiguous(&constant->view)) {
-    const float* data = constant->view.data;
-    float largest = 0, factor = 1;
-    for (int64_t i = 0; constant->scale && i < constant->scale_count; i++) {
-      float magnitude = fabsf(constant->scale[i]);
-      factor = magnitude > factor ? magnitude : factor;
-    }
-    bool any = false;
-    for (int64_t i = 0; i < count; i++) {
-      float magnitude = fabsf(data[i]);
-      largest = magnitude > largest ? magnitude : largest;
-    }
-    if (largest * factor <= 65504) return false;
-    for (int64_t i = 0; i < count && !any; i++) {
-      double magnitude = fabs(ppn_mil_constant_element(constant, i));
-      any = magnitude > 65504 && magnitude < 1e38;
-    }
-    return any;
-  }
-  if (constant->view.dtype == PPN_DTYPE_FLOAT16) return false;
-  // Other recipes: small ones are looked at, large ones are weights whose range is moderate.
-  for (int64_t i = 0; i < count && count <= 65536; i++) {
+  range_t range = RANGE_FITS;
+  for (int64_t i = 0; i < count; i++) {
     double magnitude = fabs(ppn_mil_constant_element(constant, i));
-    if (magnitude > 65504 && magnitude < 1e38) return true;
+    if (magnitude <= PPN_HALF_LARGEST || isnan(magnitude)) continue;
+    if (magnitude < 1e38) return RANGE_OVERFLOWS;
+    range = RANGE_FILLS;
   }
-  return false;
+  return range;
 }
 
-static bool has_overflow(const ppn_mil_operation_t* operation) {
-  for (uint32_t i = 0; i < operation->op->parameter_count; i++) {
-    for (uint32_t j = 0; j < operation->inputs[i].count; j++) {
-      const ppn_mil_value_t* value = operation->inputs[i].values[j];
-      if (value->constant && is_single(value) && overflows(value->constant)) return true;
-    }
+// The elements that a dense view reaches, in their order in memory: false when it has gaps.
+static bool covers(const ppn_tensor_t* view) {
+  int64_t reach = 1;
+  for (int i = 0; i < view->rank; i++) {
+    if (view->strides[i] < 0) return false;
+    reach += (view->sizes[i] - 1) * view->strides[i];
   }
-  return false;
+  return reach == ppn_tensor_numel(view);
 }
 
-static ppn_status_t half_constant(halver_t* halver, ppn_mil_value_t* value, ppn_mil_value_t** out) {
+static range_t range_of(const ppn_mil_constant_t* constant) {
+  int64_t count = ppn_mil_constant_numel(constant);
+  if (constant->view.dtype == PPN_DTYPE_FLOAT16) return RANGE_FITS;
+  if (constant->view.dtype != PPN_DTYPE_FLOAT32 || !covers(&constant->view)) {
+    // Other recipes: small ones are looked at, large ones are weights whose range is moderate.
+    return count <= 65536 ? range_of_elements(constant) : RANGE_FITS;
+  }
+  float factor = 1;
+  if (constant->scale) {
+    float largest = ppn_float_array_largest(constant->scale, (size_t)constant->scale_count);
+    factor = largest > 1 ? largest : 1;
+  }
+  float largest = ppn_float_array_largest(constant->view.data, (size_t)count);
+  return largest * factor <= PPN_HALF_LARGEST ? RANGE_FITS : range_of_elements(constant);
+}
+
+// The constant in half precision.
+static ppn_status_t half_constant(halver_t* halver, const ppn_mil_value_t* value, range_t range,
+                                  ppn_mil_value_t** out) {
   ppn_mil_builder_t builder = {.function = halver->function, .block = halver->function->block};
   ppn_mil_constant_t* constant =
       ppn_arena_memdup(&halver->function->program->arena, value->constant, sizeof *constant);
   if (!constant) return ppn_out_of_memory();
   constant->dtype = PPN_DTYPE_FLOAT16;
-  constant->clamp_to_half = true;
+  constant->clamp_to_half = range == RANGE_FILLS;
   constant->keep_half_subnormal = ppn_mil_constant_numel(constant) < 400;
   constant->blob_offset = UINT64_MAX;
   return ppn_mil_constant_value(&builder, value->name, constant, out);
+}
+
+// Makes the half constants of an operation, once each; *out_overflow when one cannot be made, so
+// that the operation has to stay in single precision.
+static ppn_status_t prepare_constants(halver_t* halver, const ppn_mil_operation_t* operation,
+                                      bool* out_overflow) {
+  *out_overflow = false;
+  for (uint32_t i = 0; i < operation->op->parameter_count; i++) {
+    for (uint32_t j = 0; j < operation->inputs[i].count; j++) {
+      ppn_mil_value_t* value = operation->inputs[i].values[j];
+      if (!value->constant || !is_single(value) || value->scratch) continue;
+      range_t range = range_of(value->constant);
+      if (range == RANGE_OVERFLOWS) {
+        *out_overflow = true;
+        return ppn_status_ok();
+      }
+      ppn_mil_value_t* half = NULL;
+      PPN_RETURN_IF_ERROR(half_constant(halver, value, range, &half));
+      value->scratch = half;
+    }
+  }
+  return ppn_status_ok();
 }
 
 // `value` in the other float type, before `operation`. Remembered while in the same block, or for
@@ -116,11 +145,6 @@ static ppn_status_t converted(halver_t* halver, ppn_mil_operation_t* operation,
   ppn_mil_value_t* known = value->scratch;
   if (known && (known->constant || known->producer->parent == operation->parent)) {
     *out = known;
-    return ppn_status_ok();
-  }
-  if (value->constant && dtype == PPN_DTYPE_FLOAT16) {
-    PPN_RETURN_IF_ERROR(half_constant(halver, value, out));
-    value->scratch = *out;
     return ppn_status_ok();
   }
   // A cast from half: its operand.
@@ -195,7 +219,9 @@ static ppn_status_t visit_block(halver_t* halver, ppn_mil_block_t* block) {
     if (ppn_mil_operation_is(operation, "cast") || !has_float_operand(operation)) {
       continue;  // takes operands of any type
     }
-    bool halve = !stays(operation) && !has_overflow(operation);
+    bool halve = !stays(operation), overflows = false;
+    if (halve) PPN_RETURN_IF_ERROR(prepare_constants(halver, operation, &overflows));
+    halve &= !overflows;
     PPN_RETURN_IF_ERROR(convert_inputs(halver, operation, halve));
     if (!halve) continue;
     operation->scratch = halver;  // its half results were single before
