@@ -4,7 +4,11 @@
 #include <string.h>
 
 static const ppn_operator_family_t* const families[] = {
-    &ppn_operators_primitives, &ppn_operators_copies,
+    &ppn_operators_primitives,
+    &ppn_operators_copies,
+    &ppn_operators_products,
+    &ppn_operators_convolution,
+    &ppn_operators_pooling,
     NULL,  // ends the list
 };
 
