@@ -30,8 +30,7 @@ static ppn_status_t open_method(runnable_t* runnable, const char* path, const ch
       if (!strcmp(ppn_program_method_name(runnable->program, i), "forward")) name = "forward";
     }
   }
-  PPN_RETURN_IF_ERROR_ANNOTATED(
-      ppn_method_load(runnable->program, name, options, &runnable->method), "%s", path);
+  PPN_RETURN_IF_ERROR(ppn_method_load(runnable->program, name, options, &runnable->method));
   runnable->input_count = ppn_method_input_count(runnable->method);
   runnable->output_count = ppn_method_output_count(runnable->method);
   return ppn_status_ok();

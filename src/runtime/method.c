@@ -8,15 +8,17 @@
 static ppn_status_t find_operators(const ppn_method_t* method, const ppn_operator_row_t** rows) {
   const ppn_pte_plan_t* plan = method->plan;
   ppn_buffer_t missing = {0};
+  bool is_complete = true;
   for (uint32_t i = 0; i < plan->operator_count; ++i) {
     const ppn_pte_operator_t* called = &plan->operators[i];
     rows[i] = ppn_operator_find(called->name, called->overload);
     if (rows[i]) continue;
-    ppn_buffer_printf(&missing, "%s%s%s%s", missing.size ? ", " : "", called->name,
+    is_complete = false;
+    ppn_buffer_printf(&missing, "%s'%s%s%s'", missing.size ? ", " : "", called->name,
                       *called->overload ? "." : "", called->overload);
   }
   ppn_status_t status = NULL;
-  if (missing.size || missing.failed) {
+  if (!is_complete) {
     status = ppn_status_make(PPN_STATUS_UNSUPPORTED, "no kernels for these operators: %s",
                              ppn_buffer_text(&missing));
   }
