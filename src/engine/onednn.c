@@ -1,0 +1,700 @@
+#include "engine/onednn.h"
+
+#ifdef PPN_WITH_ONEDNN
+
+#include <math.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/half.h"
+#include "engine/node.h"
+
+// ---- Versions 2 and 3 ----
+//
+// Version 3 has memory descriptors as objects with creation and destruction, and creates primitive
+// descriptors in one call.
+
+#if DNNL_VERSION_MAJOR >= 3
+
+typedef dnnl_memory_desc_t own_desc_t;
+typedef const_dnnl_memory_desc_t desc_t;
+#define DESC(own) ((desc_t)(own))
+
+static dnnl_status_t desc_strided(own_desc_t* out, int rank, const dnnl_dims_t sizes,
+                                  const dnnl_dims_t strides) {
+  return dnnl_memory_desc_create_with_strides(out, rank, sizes, dnnl_f32, strides);
+}
+static dnnl_status_t desc_any(own_desc_t* out, int rank, const dnnl_dims_t sizes) {
+  return dnnl_memory_desc_create_with_tag(out, rank, sizes, dnnl_f32, dnnl_format_tag_any);
+}
+static void desc_release(own_desc_t* desc) {
+  if (*desc) dnnl_memory_desc_destroy(*desc);
+  *desc = NULL;
+}
+static dnnl_status_t append_sum(dnnl_post_ops_t ops) {
+  return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef);
+}
+static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha,
+                                    float beta) {
+  return dnnl_post_ops_append_eltwise(ops, kind, alpha, beta);
+}
+static dnnl_status_t create_convolution(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
+                                        desc_t x, desc_t weight, desc_t bias, desc_t y,
+                                        const dnnl_dims_t strides, const dnnl_dims_t dilations,
+                                        const dnnl_dims_t before, const dnnl_dims_t after,
+                                        dnnl_primitive_attr_t attributes) {
+  return dnnl_convolution_forward_primitive_desc_create(
+      out, engine, dnnl_forward_inference, dnnl_convolution_direct, x, weight, bias, y, strides,
+      dilations, before, after, attributes);
+}
+static dnnl_status_t create_matmul(dnnl_primitive_desc_t* out, dnnl_engine_t engine, desc_t x,
+                                   desc_t weight, desc_t bias, desc_t y,
+                                   dnnl_primitive_attr_t attributes) {
+  return dnnl_matmul_primitive_desc_create(out, engine, x, weight, bias, y, attributes);
+}
+static dnnl_status_t create_pooling(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
+                                    dnnl_alg_kind_t kind, desc_t x, desc_t y,
+                                    const dnnl_dims_t strides, const dnnl_dims_t kernel,
+                                    const dnnl_dims_t dilations, const dnnl_dims_t before,
+                                    const dnnl_dims_t after, dnnl_primitive_attr_t attributes) {
+  return dnnl_pooling_forward_primitive_desc_create(out, engine, dnnl_forward_inference, kind, x, y,
+                                                    strides, kernel, dilations, before, after,
+                                                    attributes);
+}
+
+#else
+
+typedef dnnl_memory_desc_t own_desc_t;
+typedef const dnnl_memory_desc_t* desc_t;
+#define DESC(own) ((desc_t) & (own))
+
+static dnnl_status_t desc_strided(own_desc_t* out, int rank, const dnnl_dims_t sizes,
+                                  const dnnl_dims_t strides) {
+  return dnnl_memory_desc_init_by_strides(out, rank, sizes, dnnl_f32, strides);
+}
+static dnnl_status_t desc_any(own_desc_t* out, int rank, const dnnl_dims_t sizes) {
+  return dnnl_memory_desc_init_by_tag(out, rank, sizes, dnnl_f32, dnnl_format_tag_any);
+}
+static void desc_release(own_desc_t* desc) {
+  (void)desc;
+}
+static dnnl_status_t append_sum(dnnl_post_ops_t ops) {
+  return dnnl_post_ops_append_sum(ops, 1);
+}
+static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha,
+                                    float beta) {
+  return dnnl_post_ops_append_eltwise(ops, 1, kind, alpha, beta);
+}
+static dnnl_status_t create_convolution(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
+                                        desc_t x, desc_t weight, desc_t bias, desc_t y,
+                                        const dnnl_dims_t strides, const dnnl_dims_t dilations,
+                                        const dnnl_dims_t before, const dnnl_dims_t after,
+                                        dnnl_primitive_attr_t attributes) {
+  dnnl_convolution_desc_t description;
+  dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
+      &description, dnnl_forward_inference, dnnl_convolution_direct, x, weight, bias, y, strides,
+      dilations, before, after);
+  if (status != dnnl_success) return status;
+  return dnnl_primitive_desc_create(out, &description, attributes, engine, NULL);
+}
+static dnnl_status_t create_matmul(dnnl_primitive_desc_t* out, dnnl_engine_t engine, desc_t x,
+                                   desc_t weight, desc_t bias, desc_t y,
+                                   dnnl_primitive_attr_t attributes) {
+  dnnl_matmul_desc_t description;
+  dnnl_status_t status = dnnl_matmul_desc_init(&description, x, weight, bias, y);
+  if (status != dnnl_success) return status;
+  return dnnl_primitive_desc_create(out, &description, attributes, engine, NULL);
+}
+static dnnl_status_t create_pooling(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
+                                    dnnl_alg_kind_t kind, desc_t x, desc_t y,
+                                    const dnnl_dims_t strides, const dnnl_dims_t kernel,
+                                    const dnnl_dims_t dilations, const dnnl_dims_t before,
+                                    const dnnl_dims_t after, dnnl_primitive_attr_t attributes) {
+  dnnl_pooling_v2_desc_t description;
+  dnnl_status_t status =
+      dnnl_pooling_v2_forward_desc_init(&description, dnnl_forward_inference, kind, x, y, strides,
+                                        kernel, dilations, before, after);
+  if (status != dnnl_success) return status;
+  return dnnl_primitive_desc_create(out, &description, attributes, engine, NULL);
+}
+
+#endif
+
+// ---- Common to both ----
+
+static dnnl_engine_t cpu;
+static pthread_once_t cpu_once = PTHREAD_ONCE_INIT;
+
+static void create_engine(void) {
+  if (dnnl_engine_create(&cpu, dnnl_cpu, 0) != dnnl_success) cpu = NULL;
+}
+
+// Brings memory from one layout into another.
+typedef struct reorder {
+  dnnl_primitive_t primitive;  // NULL: nothing to do
+  dnnl_memory_t from, to;
+} reorder_t;
+
+enum { MAX_ARGUMENTS = 8 };
+
+struct ppn_onednn {
+  dnnl_primitive_desc_t desc;
+  dnnl_primitive_t primitive;
+  dnnl_stream_t stream;
+  dnnl_exec_arg_t arguments[MAX_ARGUMENTS];
+  int argument_count;
+  dnnl_memory_t x, other, y, scratchpad;  // among the arguments
+  void *weight, *bias;                    // packed
+  reorder_t take_x;  // x into the layout that the primitive wants, in scratch memory
+  reorder_t take_added;
+  size_t x_size;  // of the reordered x
+  size_t scratch_size;
+  ppn_engine_layout_t layout;
+  bool has_layout;
+};
+
+#define TRY(expression)                               \
+  do {                                                \
+    dnnl_status_t status_ = (expression);             \
+    if (status_ != dnnl_success) return fail(status_); \
+  } while (0)
+
+static ppn_status_t fail(dnnl_status_t status) {
+  switch (status) {
+    case dnnl_success:
+      return ppn_status_ok();
+    case dnnl_out_of_memory:
+      return ppn_out_of_memory();
+    case dnnl_unimplemented:
+    case dnnl_invalid_arguments:
+      return ppn_status_make(PPN_STATUS_UNSUPPORTED, "oneDNN does not have this");
+    default:
+      return ppn_status_make(PPN_STATUS_INTERNAL, "oneDNN failed (%d)", (int)status);
+  }
+}
+
+static void reorder_release(reorder_t* reorder) {
+  if (reorder->primitive) dnnl_primitive_destroy(reorder->primitive);
+  if (reorder->from) dnnl_memory_destroy(reorder->from);
+  if (reorder->to) dnnl_memory_destroy(reorder->to);
+  *reorder = (reorder_t){0};
+}
+
+static ppn_status_t reorder_create(reorder_t* reorder, desc_t from, desc_t to) {
+  dnnl_primitive_desc_t desc = NULL;
+  TRY(dnnl_reorder_primitive_desc_create(&desc, from, cpu, to, cpu, NULL));
+  dnnl_status_t status = dnnl_primitive_create(&reorder->primitive, desc);
+  dnnl_primitive_desc_destroy(desc);
+  TRY(status);
+  TRY(dnnl_memory_create(&reorder->from, from, cpu, DNNL_MEMORY_NONE));
+  TRY(dnnl_memory_create(&reorder->to, to, cpu, DNNL_MEMORY_NONE));
+  return ppn_status_ok();
+}
+
+static ppn_status_t reorder_run(const reorder_t* reorder, dnnl_stream_t stream, void* from,
+                                void* to) {
+  TRY(dnnl_memory_set_data_handle(reorder->from, from));
+  TRY(dnnl_memory_set_data_handle(reorder->to, to));
+  const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, reorder->from}, {DNNL_ARG_TO, reorder->to}};
+  TRY(dnnl_primitive_execute(reorder->primitive, stream, 2, arguments));
+  TRY(dnnl_stream_wait(stream));
+  return ppn_status_ok();
+}
+
+// ---- Descriptors ----
+
+static dnnl_status_t desc_of(own_desc_t* out, const ppn_tensor_t* tensor) {
+  return desc_strided(out, tensor->rank, tensor->sizes, tensor->strides);
+}
+
+static ppn_tensor_t contiguous(const ppn_tensor_t* tensor) {
+  return ppn_tensor_make(NULL, PPN_DTYPE_FLOAT32, tensor->rank, tensor->sizes);
+}
+
+// ---- Fused work ----
+
+static bool append_activation(dnnl_post_ops_t ops, const ppn_engine_fused_t* fused) {
+  switch (fused->kind) {
+    case PPN_ENGINE_FUSED_CLAMP:
+      if (fused->alpha == 0 && isinf(fused->beta)) {
+        return append_eltwise(ops, dnnl_eltwise_relu, 0, 0) == dnnl_success;
+      }
+      return append_eltwise(ops, dnnl_eltwise_clip, fused->alpha, fused->beta) == dnnl_success;
+    case PPN_ENGINE_FUSED_LEAKY:
+      return append_eltwise(ops, dnnl_eltwise_relu, fused->alpha, 0) == dnnl_success;
+    case PPN_ENGINE_FUSED_ELU:
+      return append_eltwise(ops, dnnl_eltwise_elu, fused->alpha, 0) == dnnl_success;
+    case PPN_ENGINE_FUSED_SIGMOID:
+      return append_eltwise(ops, dnnl_eltwise_logistic, 0, 0) == dnnl_success;
+    case PPN_ENGINE_FUSED_TANH:
+      return append_eltwise(ops, dnnl_eltwise_tanh, 0, 0) == dnnl_success;
+    case PPN_ENGINE_FUSED_SWISH:
+      return append_eltwise(ops, dnnl_eltwise_swish, fused->alpha, 0) == dnnl_success;
+    case PPN_ENGINE_FUSED_GELU_ERF:
+      return append_eltwise(ops, dnnl_eltwise_gelu_erf, 0, 0) == dnnl_success;
+    case PPN_ENGINE_FUSED_GELU_TANH:
+      return append_eltwise(ops, dnnl_eltwise_gelu_tanh, 0, 0) == dnnl_success;
+    case PPN_ENGINE_FUSED_ADD:
+      return append_sum(ops) == dnnl_success;
+  }
+  return false;
+}
+
+static ppn_status_t make_attributes(const ppn_onednn_request_t* request,
+                                    dnnl_primitive_attr_t* out) {
+  dnnl_post_ops_t ops = NULL;
+  *out = NULL;
+  TRY(dnnl_primitive_attr_create(out));
+  TRY(dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user));
+  TRY(dnnl_post_ops_create(&ops));
+  bool good = true;
+  for (uint32_t i = 0; i < request->fused_count; ++i) {
+    good = good && append_activation(ops, &request->fused[i]);
+  }
+  dnnl_status_t status = dnnl_primitive_attr_set_post_ops(*out, ops);
+  dnnl_post_ops_destroy(ops);
+  return fail(good ? status : dnnl_unimplemented);
+}
+
+static ppn_engine_fused_t* find_addition(const ppn_onednn_request_t* request) {
+  for (uint32_t i = 0; i < request->fused_count; ++i) {
+    if (request->fused[i].kind == PPN_ENGINE_FUSED_ADD) return &request->fused[i];
+  }
+  return NULL;
+}
+
+// ---- Packing ----
+
+static void* allocate(size_t size) {
+  return aligned_alloc(PPN_ENGINE_ALIGNMENT,
+                       ppn_align(size ? size : 1, PPN_ENGINE_ALIGNMENT));
+}
+
+// The constant in fp32, contiguous: its own memory, or `*out_memory` that the caller frees.
+static const void* floats_of(const ppn_tensor_t* constant, void** out_memory) {
+  *out_memory = NULL;
+  if (constant->dtype == PPN_DTYPE_FLOAT32) return constant->data;
+  size_t count = (size_t)ppn_tensor_numel(constant);
+  *out_memory = malloc(count * sizeof(float) + 1);
+  if (*out_memory) ppn_half_to_float_array(constant->data, *out_memory, count);
+  return *out_memory;
+}
+
+static ppn_status_t pack(dnnl_stream_t stream, const ppn_tensor_t* constant, desc_t from, desc_t to,
+                         void** out_packed) {
+  void* memory = NULL;
+  const void* floats = floats_of(constant, &memory);
+  *out_packed = allocate(dnnl_memory_desc_get_size(to));
+  ppn_status_t status = !floats || !*out_packed ? ppn_out_of_memory() : ppn_status_ok();
+  reorder_t reorder = {0};
+  if (!status) status = reorder_create(&reorder, from, to);
+  if (!status) status = reorder_run(&reorder, stream, (void*)(uintptr_t)floats, *out_packed);
+  reorder_release(&reorder);
+  free(memory);
+  return status;
+}
+
+// ---- Making ready ----
+
+static ppn_status_t add_argument(ppn_onednn_t* onednn, int index, desc_t desc, void* data,
+                                 dnnl_memory_t* out_memory) {
+  dnnl_memory_t memory = NULL;
+  TRY(dnnl_memory_create(&memory, desc, cpu, data ? data : DNNL_MEMORY_NONE));
+  onednn->arguments[onednn->argument_count++] = (dnnl_exec_arg_t){index, memory};
+  if (out_memory) *out_memory = memory;
+  return ppn_status_ok();
+}
+
+static bool is_fast(dnnl_primitive_desc_t desc) {
+  const char* name = NULL;
+  if (dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) != dnnl_success) {
+    return true;
+  }
+  return strncmp(name, "ref", 3) != 0 && strncmp(name, "simple:ref", 10) != 0;
+}
+
+// With one spatial position (and no padding), blocks of channels lie as the channels do.
+static bool is_row_major(desc_t desc, const ppn_tensor_t* tensor, desc_t plain) {
+  if (dnnl_memory_desc_equal(desc, plain)) return true;
+  int64_t area = 1;
+  for (int i = 2; i < tensor->rank; ++i) area *= tensor->sizes[i];
+  return tensor->rank > 2 && area == 1 &&
+         dnnl_memory_desc_get_size(desc) == dnnl_memory_desc_get_size(plain);
+}
+
+// The result's layout, from the primitive's descriptor.
+static ppn_status_t set_layout(ppn_onednn_t* onednn, const ppn_tensor_t* y) {
+  ppn_tensor_t dense = contiguous(y);
+  desc_t desc = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_dst_md, 0);
+  own_desc_t plain;
+  TRY(desc_of(&plain, &dense));
+  size_t size = dnnl_memory_desc_get_size(DESC(plain));
+  onednn->has_layout = !is_row_major(desc, y, DESC(plain));
+  onednn->layout.descriptor = desc;
+  onednn->layout.size = dnnl_memory_desc_get_size(desc);
+  onednn->layout.is_padded = onednn->layout.size != size;
+  desc_release(&plain);
+  return ppn_status_ok();
+}
+
+static ppn_status_t take_added(ppn_onednn_t* onednn, ppn_engine_fused_t* added) {
+  ppn_tensor_t dense = contiguous(&added->tensor);
+  desc_t to = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_dst_md, 0);
+  own_desc_t plain;
+  TRY(desc_of(&plain, &dense));
+  desc_t from = added->layout ? added->layout->descriptor : DESC(plain);
+  bool is_same = dnnl_memory_desc_equal(from, to) || (!added->layout && !onednn->has_layout);
+  added->is_target = added->is_dead && is_same;
+  ppn_status_t status =
+      added->is_target ? ppn_status_ok() : reorder_create(&onednn->take_added, from, to);
+  desc_release(&plain);
+  return status;
+}
+
+// x comes as `given`; the primitive may want it otherwise.
+static ppn_status_t take_x(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                           desc_t given) {
+  desc_t wanted = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_src_md, 0);
+  PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_SRC, wanted, NULL, &onednn->x));
+  bool is_same = dnnl_memory_desc_equal(given, wanted) ||
+                 (!request->x_layout && is_row_major(wanted, request->x, given));
+  if (is_same) return ppn_status_ok();
+  onednn->x_size = ppn_align(dnnl_memory_desc_get_size(wanted), PPN_ENGINE_ALIGNMENT);
+  return reorder_create(&onednn->take_x, given, wanted);
+}
+
+static ppn_status_t take_constants(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                   desc_t weight) {
+  desc_t packed = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 0);
+  PPN_RETURN_IF_ERROR(
+      pack(onednn->stream, request->weight, weight, packed, &onednn->weight));
+  PPN_RETURN_IF_ERROR(
+      add_argument(onednn, DNNL_ARG_WEIGHTS, packed, onednn->weight, NULL));
+  if (!request->bias) return ppn_status_ok();
+  desc_t bias = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 1);
+  int64_t count = ppn_tensor_numel(request->y) > 0
+                      ? (int64_t)(dnnl_memory_desc_get_size(bias) / sizeof(float))
+                      : 0;
+  float* values = onednn->bias = allocate((size_t)count * sizeof(float));
+  if (!values) return ppn_out_of_memory();
+  // A bias of one element counts for all.
+  bool is_single = ppn_tensor_numel(request->bias) == 1;
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] =
+        (float)ppn_element_as_double(request->bias->dtype, request->bias->data, is_single ? 0 : i);
+  }
+  return add_argument(onednn, DNNL_ARG_BIAS, bias, values, NULL);
+}
+
+static ppn_status_t finish(ppn_onednn_t* onednn, const ppn_onednn_request_t* request) {
+  desc_t y = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_dst_md, 0);
+  desc_t scratchpad = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_scratchpad_md, 0);
+  PPN_RETURN_IF_ERROR(set_layout(onednn, request->y));
+  PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_DST, y, NULL, &onednn->y));
+  PPN_RETURN_IF_ERROR(
+      add_argument(onednn, DNNL_ARG_SCRATCHPAD, scratchpad, NULL, &onednn->scratchpad));
+  ppn_engine_fused_t* added = find_addition(request);
+  if (added) PPN_RETURN_IF_ERROR(take_added(onednn, added));
+  onednn->scratch_size = onednn->x_size + dnnl_memory_desc_get_size(scratchpad);
+  TRY(dnnl_primitive_create(&onednn->primitive, onednn->desc));
+  return ppn_status_ok();
+}
+
+static ppn_status_t start(ppn_onednn_t** out_onednn) {
+  *out_onednn = NULL;
+  pthread_once(&cpu_once, create_engine);
+  if (!cpu) return ppn_status_make(PPN_STATUS_UNSUPPORTED, "oneDNN has no CPU engine");
+  ppn_onednn_t* onednn = calloc(1, sizeof(*onednn));
+  if (!onednn) return ppn_out_of_memory();
+  dnnl_status_t status = dnnl_stream_create(&onednn->stream, cpu, dnnl_stream_default_flags);
+  if (status != dnnl_success) {
+    free(onednn);
+    return fail(status);
+  }
+  *out_onednn = onednn;
+  return ppn_status_ok();
+}
+
+void ppn_onednn_free(ppn_onednn_t* onednn) {
+  if (!onednn) return;
+  reorder_release(&onednn->take_x);
+  reorder_release(&onednn->take_added);
+  for (int i = 0; i < onednn->argument_count; ++i) {
+    dnnl_memory_destroy(onednn->arguments[i].memory);
+  }
+  if (onednn->primitive) dnnl_primitive_destroy(onednn->primitive);
+  if (onednn->desc) dnnl_primitive_desc_destroy(onednn->desc);
+  if (onednn->stream) dnnl_stream_destroy(onednn->stream);
+  free(onednn->weight);
+  free(onednn->bias);
+  free(onednn);
+}
+
+// Keeps or frees what a creating function made.
+static ppn_status_t conclude(ppn_status_t status, ppn_onednn_t* onednn, ppn_onednn_t** out_onednn) {
+  *out_onednn = status ? NULL : onednn;
+  if (status) ppn_onednn_free(onednn);
+  return status;
+}
+
+static ppn_status_t check_fast(const ppn_onednn_t* onednn) {
+  return is_fast(onednn->desc) ? ppn_status_ok() : fail(dnnl_unimplemented);
+}
+
+// ---- Convolution ----
+
+typedef struct descs {
+  own_desc_t given, x, weight, any_weight, bias, y;
+} descs_t;
+
+static void release_descs(descs_t* descs) {
+  desc_release(&descs->given);
+  desc_release(&descs->x);
+  desc_release(&descs->weight);
+  desc_release(&descs->any_weight);
+  desc_release(&descs->bias);
+  desc_release(&descs->y);
+}
+
+// [out, in / groups, …] as [groups, out / groups, in / groups, …].
+static ppn_tensor_t grouped(const ppn_tensor_t* weight, int64_t groups) {
+  int64_t sizes[PPN_MAX_RANK];
+  if (groups == 1) return contiguous(weight);
+  sizes[0] = groups;
+  for (int i = 0; i < weight->rank; ++i) sizes[i + 1] = weight->sizes[i];
+  sizes[1] /= groups;
+  return ppn_tensor_make(NULL, PPN_DTYPE_FLOAT32, weight->rank + 1, sizes);
+}
+
+static ppn_status_t describe_convolution(const ppn_onednn_request_t* request, int64_t groups,
+                                         descs_t* out) {
+  ppn_tensor_t x = contiguous(request->x), y = contiguous(request->y),
+               weight = grouped(request->weight, groups);
+  TRY(desc_of(&out->given, &x));
+  TRY(desc_any(&out->x, x.rank, x.sizes));
+  TRY(desc_of(&out->weight, &weight));
+  TRY(desc_any(&out->any_weight, weight.rank, weight.sizes));
+  TRY(desc_any(&out->y, y.rank, y.sizes));
+  if (request->bias) {
+    const dnnl_dims_t size = {y.sizes[1]}, stride = {1};
+    TRY(desc_strided(&out->bias, 1, size, stride));
+  }
+  return ppn_status_ok();
+}
+
+static ppn_status_t make_convolution(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                     const ppn_engine_windows_t* windows, const descs_t* descs) {
+  dnnl_primitive_attr_t attributes = NULL;
+  dnnl_dims_t dilations = {0};
+  // oneDNN counts what lies between elements: 0 for a dense window.
+  for (int i = 0; i < windows->rank; ++i) dilations[i] = windows->dilations[i] - 1;
+  ppn_status_t status = make_attributes(request, &attributes);
+  if (!status) {
+    dnnl_status_t result = create_convolution(
+        &onednn->desc, cpu, DESC(descs->x), DESC(descs->any_weight),
+        request->bias ? DESC(descs->bias) : NULL, DESC(descs->y), windows->strides, dilations,
+        windows->pads_before, windows->pads_after, attributes);
+    if (result != dnnl_success) status = fail(result);
+  }
+  if (attributes) dnnl_primitive_attr_destroy(attributes);
+  if (!status) status = check_fast(onednn);
+  return status;
+}
+
+ppn_status_t ppn_onednn_convolution_create(const ppn_onednn_request_t* request, int64_t groups,
+                                           const ppn_engine_windows_t* windows,
+                                           ppn_onednn_t** out_onednn) {
+  ppn_onednn_t* onednn = NULL;
+  descs_t descs;
+  memset(&descs, 0, sizeof(descs));
+  PPN_RETURN_IF_ERROR(start(&onednn));
+  ppn_status_t status = describe_convolution(request, groups, &descs);
+  if (!status) status = make_convolution(onednn, request, windows, &descs);
+  if (!status) {
+    status = take_x(onednn, request,
+                    request->x_layout ? request->x_layout->descriptor : DESC(descs.given));
+  }
+  if (!status) status = take_constants(onednn, request, DESC(descs.weight));
+  if (!status) status = finish(onednn, request);
+  release_descs(&descs);
+  return conclude(status, onednn, out_onednn);
+}
+
+// ---- Matrix products ----
+
+static ppn_status_t make_product(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                 desc_t weight, const descs_t* descs) {
+  dnnl_primitive_attr_t attributes = NULL;
+  ppn_status_t status = make_attributes(request, &attributes);
+  if (!status) {
+    dnnl_status_t result =
+        create_matmul(&onednn->desc, cpu, DESC(descs->given), weight,
+                      request->bias ? DESC(descs->bias) : NULL, DESC(descs->y), attributes);
+    if (result != dnnl_success) status = fail(result);
+  }
+  if (attributes) dnnl_primitive_attr_destroy(attributes);
+  if (!status) status = check_fast(onednn);
+  return status;
+}
+
+// [rows, columns] of a tensor whose leading dimensions are taken together.
+static ppn_tensor_t as_matrix(const ppn_tensor_t* tensor) {
+  int64_t columns = tensor->sizes[tensor->rank - 1];
+  const int64_t sizes[] = {columns ? ppn_tensor_numel(tensor) / columns : 0, columns};
+  return ppn_tensor_make(NULL, PPN_DTYPE_FLOAT32, 2, sizes);
+}
+
+static ppn_status_t create_linear(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                  descs_t* descs) {
+  ppn_tensor_t x = as_matrix(request->x), y = as_matrix(request->y);
+  ppn_onednn_request_t flat = *request;
+  const dnnl_dims_t sizes = {x.sizes[1], y.sizes[1]}, transposed = {1, x.sizes[1]},
+                    bias_sizes = {1, y.sizes[1]}, bias_strides = {y.sizes[1], 1};
+  flat.x = &x;
+  flat.y = &y;
+  TRY(desc_of(&descs->given, &x));
+  TRY(desc_of(&descs->y, &y));
+  TRY(desc_strided(&descs->weight, 2, sizes, transposed));
+  TRY(desc_any(&descs->any_weight, 2, sizes));
+  if (request->bias) TRY(desc_strided(&descs->bias, 2, bias_sizes, bias_strides));
+  PPN_RETURN_IF_ERROR(make_product(onednn, &flat, DESC(descs->any_weight), descs));
+  PPN_RETURN_IF_ERROR(take_x(onednn, &flat, DESC(descs->given)));
+  PPN_RETURN_IF_ERROR(take_constants(onednn, &flat, DESC(descs->weight)));
+  ppn_engine_fused_t* added = find_addition(request);
+  ppn_tensor_t original = added ? added->tensor : y;
+  if (added) added->tensor = y;
+  ppn_status_t status = finish(onednn, &flat);
+  if (added) added->tensor = original;
+  return status;
+}
+
+ppn_status_t ppn_onednn_linear_create(const ppn_onednn_request_t* request,
+                                      ppn_onednn_t** out_onednn) {
+  ppn_onednn_t* onednn = NULL;
+  descs_t descs;
+  memset(&descs, 0, sizeof(descs));
+  PPN_RETURN_IF_ERROR(start(&onednn));
+  ppn_status_t status = create_linear(onednn, request, &descs);
+  release_descs(&descs);
+  return conclude(status, onednn, out_onednn);
+}
+
+static ppn_status_t create_batched(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                   const ppn_tensor_t* other, descs_t* descs) {
+  ppn_tensor_t y = contiguous(request->y);
+  TRY(desc_of(&descs->given, request->x));
+  TRY(desc_of(&descs->weight, other));
+  TRY(desc_of(&descs->y, &y));
+  PPN_RETURN_IF_ERROR(make_product(onednn, request, DESC(descs->weight), descs));
+  PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_SRC, DESC(descs->given), NULL, &onednn->x));
+  PPN_RETURN_IF_ERROR(
+      add_argument(onednn, DNNL_ARG_WEIGHTS, DESC(descs->weight), NULL, &onednn->other));
+  return finish(onednn, request);
+}
+
+ppn_status_t ppn_onednn_matmul_create(const ppn_onednn_request_t* request,
+                                      const ppn_tensor_t* other, ppn_onednn_t** out_onednn) {
+  ppn_onednn_t* onednn = NULL;
+  descs_t descs;
+  memset(&descs, 0, sizeof(descs));
+  PPN_RETURN_IF_ERROR(start(&onednn));
+  ppn_status_t status = create_batched(onednn, request, other, &descs);
+  release_descs(&descs);
+  return conclude(status, onednn, out_onednn);
+}
+
+// ---- Pooling, reordering ----
+
+static ppn_status_t create_pool(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                ppn_onednn_pooling_t kind, const ppn_engine_windows_t* windows,
+                                descs_t* descs) {
+  static const dnnl_alg_kind_t kinds[] = {
+      [PPN_ONEDNN_POOL_MAXIMUM] = dnnl_pooling_max,
+      [PPN_ONEDNN_POOL_AVERAGE] = dnnl_pooling_avg_include_padding,
+      [PPN_ONEDNN_POOL_AVERAGE_OF_INNER] = dnnl_pooling_avg_exclude_padding,
+  };
+  ppn_tensor_t x = contiguous(request->x), y = contiguous(request->y);
+  dnnl_primitive_attr_t attributes = NULL;
+  const dnnl_dims_t dense = {0};
+  TRY(desc_of(&descs->given, &x));
+  TRY(desc_any(&descs->y, y.rank, y.sizes));
+  desc_t given = request->x_layout ? request->x_layout->descriptor : DESC(descs->given);
+  ppn_status_t status = make_attributes(request, &attributes);
+  if (!status) {
+    dnnl_status_t result = create_pooling(
+        &onednn->desc, cpu, kinds[kind], given, DESC(descs->y), windows->strides, windows->kernel,
+        dense, windows->pads_before, windows->pads_after, attributes);
+    if (result != dnnl_success) status = fail(result);
+  }
+  if (attributes) dnnl_primitive_attr_destroy(attributes);
+  PPN_RETURN_IF_ERROR(status);
+  PPN_RETURN_IF_ERROR(check_fast(onednn));
+  PPN_RETURN_IF_ERROR(take_x(onednn, request, given));
+  return finish(onednn, request);
+}
+
+ppn_status_t ppn_onednn_pooling_create(const ppn_onednn_request_t* request,
+                                       ppn_onednn_pooling_t kind,
+                                       const ppn_engine_windows_t* windows,
+                                       ppn_onednn_t** out_onednn) {
+  ppn_onednn_t* onednn = NULL;
+  descs_t descs;
+  memset(&descs, 0, sizeof(descs));
+  PPN_RETURN_IF_ERROR(start(&onednn));
+  ppn_status_t status = create_pool(onednn, request, kind, windows, &descs);
+  release_descs(&descs);
+  return conclude(status, onednn, out_onednn);
+}
+
+static ppn_status_t create_reorder(ppn_onednn_t* onednn, const ppn_onednn_request_t* request) {
+  ppn_tensor_t y = contiguous(request->y);
+  own_desc_t plain;
+  TRY(desc_of(&plain, &y));
+  ppn_status_t status =
+      reorder_create(&onednn->take_x, request->x_layout->descriptor, DESC(plain));
+  desc_release(&plain);
+  return status;
+}
+
+ppn_status_t ppn_onednn_reorder_create(const ppn_onednn_request_t* request,
+                                       ppn_onednn_t** out_onednn) {
+  ppn_onednn_t* onednn = NULL;
+  PPN_RETURN_IF_ERROR(start(&onednn));
+  return conclude(create_reorder(onednn, request), onednn, out_onednn);
+}
+
+// ---- Use ----
+
+const ppn_engine_layout_t* ppn_onednn_layout(const ppn_onednn_t* onednn) {
+  return onednn->has_layout ? &onednn->layout : NULL;
+}
+
+size_t ppn_onednn_scratch_size(const ppn_onednn_t* onednn) {
+  return onednn->scratch_size;
+}
+
+ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn, const ppn_onednn_operands_t* operands) {
+  void* x = operands->x;
+  if (!onednn->primitive) return reorder_run(&onednn->take_x, onednn->stream, x, operands->y);
+  if (onednn->take_x.primitive) {
+    PPN_RETURN_IF_ERROR(reorder_run(&onednn->take_x, onednn->stream, x, operands->scratch));
+    x = operands->scratch;
+  }
+  if (onednn->take_added.primitive) {
+    PPN_RETURN_IF_ERROR(
+        reorder_run(&onednn->take_added, onednn->stream, operands->added, operands->y));
+  }
+  TRY(dnnl_memory_set_data_handle(onednn->x, x));
+  if (onednn->other) TRY(dnnl_memory_set_data_handle(onednn->other, operands->other));
+  TRY(dnnl_memory_set_data_handle(onednn->y, operands->y));
+  TRY(dnnl_memory_set_data_handle(onednn->scratchpad, (char*)operands->scratch + onednn->x_size));
+  TRY(dnnl_primitive_execute(onednn->primitive, onednn->stream, onednn->argument_count,
+                             onednn->arguments));
+  TRY(dnnl_stream_wait(onednn->stream));
+  return ppn_status_ok();
+}
+
+#endif  // PPN_WITH_ONEDNN

@@ -1,0 +1,70 @@
+// oneDNN: convolutions, matrix products and pooling in fp32, in the layouts that it likes best.
+//
+// The one place that knows oneDNN; built against its C interface of version 2 (from 2.6) or 3, and
+// not at all without PPN_WITH_ONEDNN. Constant weights are packed when a primitive is created;
+// results of convolutions and pooling keep oneDNN's blocked layout, which the next one takes as it
+// is. Threads: oneDNN runs on OpenMP, with as many threads as the caller's pool
+// (ppn_thread_pool_enter).
+//
+// Running allocates nothing here; oneDNN itself makes a few small objects per execution.
+#ifndef PPN_ENGINE_ONEDNN_H_
+#define PPN_ENGINE_ONEDNN_H_
+
+#include "engine/windows.h"
+
+// A primitive with its packed constants. Used by one thread at a time.
+typedef struct ppn_onednn ppn_onednn_t;
+
+// What all creating functions have in common: sizes of `x` and `y` are read, never their data.
+// Errors: UNSUPPORTED when oneDNN has no fast implementation.
+typedef struct ppn_onednn_request {
+  const ppn_tensor_t* x;
+  const ppn_engine_layout_t* x_layout;  // NULL: row-major
+  const ppn_tensor_t* y;
+  const ppn_tensor_t* weight;  // with data: FLOAT32 or FLOAT16, contiguous
+  const ppn_tensor_t* bias;    // with data, or NULL
+  ppn_engine_fused_t* fused;   // `is_target` is set where that is possible
+  uint32_t fused_count;
+} ppn_onednn_request_t;
+
+ppn_status_t ppn_onednn_convolution_create(const ppn_onednn_request_t* request, int64_t groups,
+                                           const ppn_engine_windows_t* windows,
+                                           ppn_onednn_t** out_onednn) PPN_MUST_USE;
+// y = x weight^T + bias over the last dimension. Results are row-major.
+ppn_status_t ppn_onednn_linear_create(const ppn_onednn_request_t* request,
+                                      ppn_onednn_t** out_onednn) PPN_MUST_USE;
+// y = x other, matrices in the last two dimensions of operands of equal rank, whose strides count.
+// Results are row-major.
+ppn_status_t ppn_onednn_matmul_create(const ppn_onednn_request_t* request,
+                                      const ppn_tensor_t* other,
+                                      ppn_onednn_t** out_onednn) PPN_MUST_USE;
+
+typedef enum ppn_onednn_pooling {
+  PPN_ONEDNN_POOL_MAXIMUM,
+  PPN_ONEDNN_POOL_AVERAGE,           // padding counts
+  PPN_ONEDNN_POOL_AVERAGE_OF_INNER,  // only what lies within
+} ppn_onednn_pooling_t;
+
+ppn_status_t ppn_onednn_pooling_create(const ppn_onednn_request_t* request,
+                                       ppn_onednn_pooling_t kind,
+                                       const ppn_engine_windows_t* windows,
+                                       ppn_onednn_t** out_onednn) PPN_MUST_USE;
+// Brings `x` from its layout into row-major order.
+ppn_status_t ppn_onednn_reorder_create(const ppn_onednn_request_t* request,
+                                       ppn_onednn_t** out_onednn) PPN_MUST_USE;
+
+// NULL: row-major. Lives as long as the primitive.
+const ppn_engine_layout_t* ppn_onednn_layout(const ppn_onednn_t* onednn);
+size_t ppn_onednn_scratch_size(const ppn_onednn_t* onednn);
+void ppn_onednn_free(ppn_onednn_t* onednn);
+
+typedef struct ppn_onednn_operands {
+  void *x, *other, *y;
+  void* added;    // tensor of the fused addition; not read when it is the target
+  void* scratch;  // aligned to 64 bytes
+} ppn_onednn_operands_t;
+// Errors: INTERNAL when oneDNN fails.
+ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn,
+                            const ppn_onednn_operands_t* operands) PPN_MUST_USE;
+
+#endif  // PPN_ENGINE_ONEDNN_H_
