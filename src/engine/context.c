@@ -252,6 +252,7 @@ ppn_status_t ppn_engine_set_observer(ppn_engine_context_t* context, ppn_engine_o
                                      void* user_data) {
   context->interpreter.hooks.observer = observer;
   context->interpreter.hooks.observer_data = user_data;
+  context->interpreter.environment.is_observed = observer != NULL;
   // Plans are made differently when somebody watches.
   ppn_engine_interpreter_forget(&context->interpreter);
   context->is_prepared = context->has_run = false;

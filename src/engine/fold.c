@@ -73,8 +73,11 @@ ppn_status_t ppn_engine_fold(ppn_mil_builder_t* builder, ppn_mil_operation_t* op
     return ppn_status_ok();
   }
   ppn_engine_node_t node;
+  // Layouts and the like have no place among constants.
+  ppn_engine_environment_t plain = *request->environment;
+  plain.is_observed = true;
   PPN_RETURN_IF_ERROR(
-      ppn_engine_node_bind(operation, request->environment, request->constants, arena, &node));
+      ppn_engine_node_bind_and_prepare(operation, &plain, request->constants, arena, &node));
   PPN_RETURN_IF_ERROR(ppn_engine_node_run_once(&node, arena));
   for (uint32_t i = 0; i < operation->output_count; ++i) {
     PPN_RETURN_IF_ERROR(

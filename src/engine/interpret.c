@@ -205,18 +205,25 @@ static ppn_status_t run_node(ppn_engine_interpreter_t* interpreter,
   ppn_mil_operation_t* operation = specialisation->function->block->first;
   ppn_arena_t* arena = &specialisation->program->arena;
   ppn_engine_node_t node;
-  PPN_RETURN_IF_ERROR(ppn_engine_node_bind(operation, &interpreter->environment,
-                                           interpreter->constants, arena, &node));
+  ppn_engine_environment_t plain = interpreter->environment;
+  plain.is_observed = true;
+  PPN_RETURN_IF_ERROR(
+      ppn_engine_node_bind_and_prepare(operation, &plain, interpreter->constants, arena, &node));
   for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
     for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
       const ppn_mil_value_t* value = operation->inputs[i].values[j];
       if (value->constant) continue;
-      PPN_RETURN_IF_ERROR(ppn_engine_interpreter_fetch(interpreter, original_of(value),
-                                                       &node.inputs[i].tensors[j]));
+      ppn_status_t status =
+          ppn_engine_interpreter_fetch(interpreter, original_of(value), &node.inputs[i].tensors[j]);
+      if (status) {
+        ppn_engine_node_release(&node);
+        return status;
+      }
     }
   }
   PPN_RETURN_IF_ERROR(ppn_engine_node_run_once(&node, arena));
-  const ppn_mil_operation_t* original = operation->scratch;
+  const ppn_mil_operation_t* original =
+      ((const ppn_engine_operation_t*)operation->scratch)->original;
   for (uint32_t i = 0; i < node.output_count; ++i) {
     PPN_RETURN_IF_ERROR(
         ppn_engine_values_copy(&interpreter->values, original->outputs[i], &node.outputs[i]));

@@ -22,9 +22,10 @@ typedef struct ppn_engine_kernel ppn_engine_kernel_t;
 typedef struct ppn_engine_environment {
   ppn_thread_pool_t* pool;  // may be NULL: one thread
   ppn_numerics_t numerics;
+  bool is_observed;  // every value must exist, row-major: nothing is fused or laid out otherwise
 } ppn_engine_environment_t;
 
-// How a tensor lies in memory when it is not row-major (engine/onednn.h makes and reads these).
+// How a tensor lies in memory when it is not row-major (made and read by engine/onednn.h).
 typedef struct ppn_engine_layout {
   const void* descriptor;  // its maker's
   size_t size;             // bytes of the whole tensor

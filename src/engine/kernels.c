@@ -5,6 +5,9 @@
 
 // clang-format off
 static const ppn_engine_family_t* const families[] = {
+#ifdef PPN_WITH_ONEDNN
+    &ppn_engine_onednn,  // before our own kernels for the same operations
+#endif
     &ppn_engine_shapes,
     &ppn_engine_slicing,
     &ppn_engine_indexing,
@@ -21,8 +24,8 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_convolution,
     &ppn_engine_pooling,
     &ppn_engine_attention,
-    &ppn_engine_states,
     &ppn_engine_reductions,
+    &ppn_engine_states,
     NULL,  // ends the list
 };
 // clang-format on

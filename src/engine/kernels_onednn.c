@@ -29,8 +29,8 @@ static bool is_constant(const ppn_tensor_t* tensor) {
 static ppn_status_t begin(ppn_engine_node_t* node, ppn_arena_t* arena, state_t** out_state,
                           ppn_onednn_request_t* out_request) {
   const ppn_tensor_t* x = ppn_node_input(node, "x");
-  if (!x || x->dtype != PPN_DTYPE_FLOAT32 || ppn_tensor_numel(x) == 0 ||
-      ppn_tensor_numel(&node->outputs[0]) == 0) {
+  if (node->environment->is_observed || !x || x->dtype != PPN_DTYPE_FLOAT32 ||
+      ppn_tensor_numel(x) == 0 || ppn_tensor_numel(&node->outputs[0]) == 0) {
     return not_here(node);
   }
   PPN_ARENA_NEW(arena, 1, out_state);

@@ -66,19 +66,19 @@ static ppn_status_t bind_constant(const ppn_engine_node_t* node, ppn_mil_value_t
   return ppn_status_ok();
 }
 
-ppn_status_t ppn_engine_node_bind(ppn_mil_operation_t* operation,
+ppn_status_t ppn_engine_node_bind(ppn_mil_operation_t* operation, const ppn_engine_kernel_t* kernel,
                                   const ppn_engine_environment_t* environment,
                                   ppn_engine_constants_t* constants, ppn_arena_t* arena,
                                   ppn_engine_node_t* out_node) {
-  ppn_engine_node_t node = {.operation = operation, .environment = environment};
+  ppn_engine_node_t node = {.operation = operation, .kernel = kernel, .environment = environment};
   ppn_engine_value_t* record = NULL;
-  node.kernel = ppn_engine_kernel_find(operation->op->type);
   if (!node.kernel) return ppn_node_fail(&node, PPN_STATUS_UNSUPPORTED, "there is no kernel");
   PPN_ARENA_NEW(arena, operation->op->parameter_count, &node.inputs);
   for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
     const ppn_mil_argument_t* argument = &operation->inputs[i];
     ppn_engine_operand_t* operand = &node.inputs[i];
     PPN_ARENA_NEW(arena, argument->count, &operand->tensors);
+    PPN_ARENA_NEW(arena, argument->count, &operand->layouts);
     operand->count = argument->count;
     for (uint32_t j = 0; j < argument->count; ++j) {
       PPN_RETURN_IF_ERROR(ppn_engine_value_of(argument->values[j], arena, &record));
@@ -91,6 +91,7 @@ ppn_status_t ppn_engine_node_bind(ppn_mil_operation_t* operation,
     }
   }
   PPN_ARENA_NEW(arena, operation->output_count, &node.outputs);
+  PPN_ARENA_NEW(arena, operation->output_count, &node.output_layouts);
   node.output_count = operation->output_count;
   for (uint32_t i = 0; i < operation->output_count; ++i) {
     PPN_RETURN_IF_ERROR(ppn_engine_value_of(operation->outputs[i], arena, &record));
@@ -114,8 +115,10 @@ static void round_results(const ppn_engine_node_t* node) {
   for (uint32_t i = 0; i < node->output_count; ++i) {
     const ppn_tensor_t* output = &node->outputs[i];
     if (node->operation->outputs[i]->type.dtype != PPN_DTYPE_FLOAT16 || !output->data) continue;
-    ppn_thread_pool_parallel_for(node->environment->pool, (size_t)ppn_tensor_numel(output),
-                                 16 * 1024, round_piece, output->data);
+    const ppn_engine_layout_t* layout = node->output_layouts[i];
+    size_t size = layout ? layout->size : ppn_tensor_size(output);
+    ppn_thread_pool_parallel_for(node->environment->pool, size / sizeof(float), 16 * 1024,
+                                 round_piece, output->data);
   }
 }
 
@@ -163,8 +166,34 @@ static ppn_status_t run_prepared(ppn_engine_node_t* node, ppn_arena_t* arena) {
 }
 
 ppn_status_t ppn_engine_node_run_once(ppn_engine_node_t* node, ppn_arena_t* arena) {
-  ppn_status_t status = ppn_engine_node_prepare(node, arena);
-  if (!status) status = run_prepared(node, arena);
+  ppn_status_t status = run_prepared(node, arena);
   ppn_engine_node_release(node);
   return status;
+}
+
+bool ppn_engine_node_try_next(ppn_engine_node_t* node, ppn_status_t* status) {
+  if (ppn_status_code(*status) != PPN_STATUS_UNSUPPORTED) return false;
+  if (!ppn_engine_kernel_next(node->kernel)) return false;
+  ppn_engine_node_release(node);
+  ppn_status_free(*status);
+  *status = NULL;
+  return true;
+}
+
+ppn_status_t ppn_engine_node_bind_and_prepare(ppn_mil_operation_t* operation,
+                                              const ppn_engine_environment_t* environment,
+                                              ppn_engine_constants_t* constants, ppn_arena_t* arena,
+                                              ppn_engine_node_t* out_node) {
+  const ppn_engine_kernel_t* kernel = ppn_engine_kernel_find(operation->op->type);
+  for (;;) {
+    PPN_RETURN_IF_ERROR(
+        ppn_engine_node_bind(operation, kernel, environment, constants, arena, out_node));
+    ppn_status_t status = ppn_engine_node_prepare(out_node, arena);
+    if (!status) return status;
+    if (!ppn_engine_node_try_next(out_node, &status)) {
+      ppn_engine_node_release(out_node);
+      return status;
+    }
+    kernel = ppn_engine_kernel_next(kernel);
+  }
 }

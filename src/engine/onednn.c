@@ -12,6 +12,11 @@
 #include "base/half.h"
 #include "engine/node.h"
 
+// Spatial parameters as oneDNN takes them.
+typedef struct space {
+  dnnl_dims_t kernel, strides, dilations, before, after;
+} space_t;
+
 // ---- Versions 2 and 3 ----
 //
 // Version 3 has memory descriptors as objects with creation and destruction, and creates primitive
@@ -41,14 +46,12 @@ static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, f
                                     float beta) {
   return dnnl_post_ops_append_eltwise(ops, kind, alpha, beta);
 }
-static dnnl_status_t create_convolution(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
-                                        desc_t x, desc_t weight, desc_t bias, desc_t y,
-                                        const dnnl_dims_t strides, const dnnl_dims_t dilations,
-                                        const dnnl_dims_t before, const dnnl_dims_t after,
+static dnnl_status_t create_convolution(dnnl_primitive_desc_t* out, dnnl_engine_t engine, desc_t x,
+                                        desc_t weight, desc_t bias, desc_t y, const space_t* space,
                                         dnnl_primitive_attr_t attributes) {
   return dnnl_convolution_forward_primitive_desc_create(
-      out, engine, dnnl_forward_inference, dnnl_convolution_direct, x, weight, bias, y, strides,
-      dilations, before, after, attributes);
+      out, engine, dnnl_forward_inference, dnnl_convolution_direct, x, weight, bias, y,
+      space->strides, space->dilations, space->before, space->after, attributes);
 }
 static dnnl_status_t create_matmul(dnnl_primitive_desc_t* out, dnnl_engine_t engine, desc_t x,
                                    desc_t weight, desc_t bias, desc_t y,
@@ -56,13 +59,11 @@ static dnnl_status_t create_matmul(dnnl_primitive_desc_t* out, dnnl_engine_t eng
   return dnnl_matmul_primitive_desc_create(out, engine, x, weight, bias, y, attributes);
 }
 static dnnl_status_t create_pooling(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
-                                    dnnl_alg_kind_t kind, desc_t x, desc_t y,
-                                    const dnnl_dims_t strides, const dnnl_dims_t kernel,
-                                    const dnnl_dims_t dilations, const dnnl_dims_t before,
-                                    const dnnl_dims_t after, dnnl_primitive_attr_t attributes) {
+                                    dnnl_alg_kind_t kind, desc_t x, desc_t y, const space_t* space,
+                                    dnnl_primitive_attr_t attributes) {
   return dnnl_pooling_forward_primitive_desc_create(out, engine, dnnl_forward_inference, kind, x, y,
-                                                    strides, kernel, dilations, before, after,
-                                                    attributes);
+                                                    space->strides, space->kernel, space->dilations,
+                                                    space->before, space->after, attributes);
 }
 
 #else
@@ -88,15 +89,13 @@ static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, f
                                     float beta) {
   return dnnl_post_ops_append_eltwise(ops, 1, kind, alpha, beta);
 }
-static dnnl_status_t create_convolution(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
-                                        desc_t x, desc_t weight, desc_t bias, desc_t y,
-                                        const dnnl_dims_t strides, const dnnl_dims_t dilations,
-                                        const dnnl_dims_t before, const dnnl_dims_t after,
+static dnnl_status_t create_convolution(dnnl_primitive_desc_t* out, dnnl_engine_t engine, desc_t x,
+                                        desc_t weight, desc_t bias, desc_t y, const space_t* space,
                                         dnnl_primitive_attr_t attributes) {
   dnnl_convolution_desc_t description;
   dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
-      &description, dnnl_forward_inference, dnnl_convolution_direct, x, weight, bias, y, strides,
-      dilations, before, after);
+      &description, dnnl_forward_inference, dnnl_convolution_direct, x, weight, bias, y,
+      space->strides, space->dilations, space->before, space->after);
   if (status != dnnl_success) return status;
   return dnnl_primitive_desc_create(out, &description, attributes, engine, NULL);
 }
@@ -109,14 +108,12 @@ static dnnl_status_t create_matmul(dnnl_primitive_desc_t* out, dnnl_engine_t eng
   return dnnl_primitive_desc_create(out, &description, attributes, engine, NULL);
 }
 static dnnl_status_t create_pooling(dnnl_primitive_desc_t* out, dnnl_engine_t engine,
-                                    dnnl_alg_kind_t kind, desc_t x, desc_t y,
-                                    const dnnl_dims_t strides, const dnnl_dims_t kernel,
-                                    const dnnl_dims_t dilations, const dnnl_dims_t before,
-                                    const dnnl_dims_t after, dnnl_primitive_attr_t attributes) {
+                                    dnnl_alg_kind_t kind, desc_t x, desc_t y, const space_t* space,
+                                    dnnl_primitive_attr_t attributes) {
   dnnl_pooling_v2_desc_t description;
-  dnnl_status_t status =
-      dnnl_pooling_v2_forward_desc_init(&description, dnnl_forward_inference, kind, x, y, strides,
-                                        kernel, dilations, before, after);
+  dnnl_status_t status = dnnl_pooling_v2_forward_desc_init(
+      &description, dnnl_forward_inference, kind, x, y, space->strides, space->kernel,
+      space->dilations, space->before, space->after);
   if (status != dnnl_success) return status;
   return dnnl_primitive_desc_create(out, &description, attributes, engine, NULL);
 }
@@ -156,9 +153,9 @@ struct ppn_onednn {
   bool has_layout;
 };
 
-#define TRY(expression)                               \
-  do {                                                \
-    dnnl_status_t status_ = (expression);             \
+#define TRY(expression)                                \
+  do {                                                 \
+    dnnl_status_t status_ = (expression);              \
     if (status_ != dnnl_success) return fail(status_); \
   } while (0)
 
@@ -212,6 +209,20 @@ static dnnl_status_t desc_of(own_desc_t* out, const ppn_tensor_t* tensor) {
 
 static ppn_tensor_t contiguous(const ppn_tensor_t* tensor) {
   return ppn_tensor_make(NULL, PPN_DTYPE_FLOAT32, tensor->rank, tensor->sizes);
+}
+
+// oneDNN's dilations count what lies between elements: 0 for a dense window.
+static space_t space_of(const ppn_engine_windows_t* windows) {
+  space_t space;
+  memset(&space, 0, sizeof(space));
+  for (int i = 0; i < windows->rank; ++i) {
+    space.kernel[i] = windows->kernel[i];
+    space.strides[i] = windows->strides[i];
+    space.dilations[i] = windows->dilations[i] - 1;
+    space.before[i] = windows->pads_before[i];
+    space.after[i] = windows->pads_after[i];
+  }
+  return space;
 }
 
 // ---- Fused work ----
@@ -269,8 +280,7 @@ static ppn_engine_fused_t* find_addition(const ppn_onednn_request_t* request) {
 // ---- Packing ----
 
 static void* allocate(size_t size) {
-  return aligned_alloc(PPN_ENGINE_ALIGNMENT,
-                       ppn_align(size ? size : 1, PPN_ENGINE_ALIGNMENT));
+  return aligned_alloc(PPN_ENGINE_ALIGNMENT, ppn_align(size ? size : 1, PPN_ENGINE_ALIGNMENT));
 }
 
 // The constant in fp32, contiguous: its own memory, or `*out_memory` that the caller frees.
@@ -369,10 +379,8 @@ static ppn_status_t take_x(ppn_onednn_t* onednn, const ppn_onednn_request_t* req
 static ppn_status_t take_constants(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
                                    desc_t weight) {
   desc_t packed = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 0);
-  PPN_RETURN_IF_ERROR(
-      pack(onednn->stream, request->weight, weight, packed, &onednn->weight));
-  PPN_RETURN_IF_ERROR(
-      add_argument(onednn, DNNL_ARG_WEIGHTS, packed, onednn->weight, NULL));
+  PPN_RETURN_IF_ERROR(pack(onednn->stream, request->weight, weight, packed, &onednn->weight));
+  PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_WEIGHTS, packed, onednn->weight, NULL));
   if (!request->bias) return ppn_status_ok();
   desc_t bias = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 1);
   int64_t count = ppn_tensor_numel(request->y) > 0
@@ -488,15 +496,12 @@ static ppn_status_t describe_convolution(const ppn_onednn_request_t* request, in
 static ppn_status_t make_convolution(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
                                      const ppn_engine_windows_t* windows, const descs_t* descs) {
   dnnl_primitive_attr_t attributes = NULL;
-  dnnl_dims_t dilations = {0};
-  // oneDNN counts what lies between elements: 0 for a dense window.
-  for (int i = 0; i < windows->rank; ++i) dilations[i] = windows->dilations[i] - 1;
+  space_t space = space_of(windows);
   ppn_status_t status = make_attributes(request, &attributes);
   if (!status) {
     dnnl_status_t result = create_convolution(
         &onednn->desc, cpu, DESC(descs->x), DESC(descs->any_weight),
-        request->bias ? DESC(descs->bias) : NULL, DESC(descs->y), windows->strides, dilations,
-        windows->pads_before, windows->pads_after, attributes);
+        request->bias ? DESC(descs->bias) : NULL, DESC(descs->y), &space, attributes);
     if (result != dnnl_success) status = fail(result);
   }
   if (attributes) dnnl_primitive_attr_destroy(attributes);
@@ -618,15 +623,14 @@ static ppn_status_t create_pool(ppn_onednn_t* onednn, const ppn_onednn_request_t
   };
   ppn_tensor_t x = contiguous(request->x), y = contiguous(request->y);
   dnnl_primitive_attr_t attributes = NULL;
-  const dnnl_dims_t dense = {0};
+  space_t space = space_of(windows);
   TRY(desc_of(&descs->given, &x));
   TRY(desc_any(&descs->y, y.rank, y.sizes));
   desc_t given = request->x_layout ? request->x_layout->descriptor : DESC(descs->given);
   ppn_status_t status = make_attributes(request, &attributes);
   if (!status) {
-    dnnl_status_t result = create_pooling(
-        &onednn->desc, cpu, kinds[kind], given, DESC(descs->y), windows->strides, windows->kernel,
-        dense, windows->pads_before, windows->pads_after, attributes);
+    dnnl_status_t result =
+        create_pooling(&onednn->desc, cpu, kinds[kind], given, DESC(descs->y), &space, attributes);
     if (result != dnnl_success) status = fail(result);
   }
   if (attributes) dnnl_primitive_attr_destroy(attributes);
@@ -653,8 +657,7 @@ static ppn_status_t create_reorder(ppn_onednn_t* onednn, const ppn_onednn_reques
   ppn_tensor_t y = contiguous(request->y);
   own_desc_t plain;
   TRY(desc_of(&plain, &y));
-  ppn_status_t status =
-      reorder_create(&onednn->take_x, request->x_layout->descriptor, DESC(plain));
+  ppn_status_t status = reorder_create(&onednn->take_x, request->x_layout->descriptor, DESC(plain));
   desc_release(&plain);
   return status;
 }
@@ -667,6 +670,11 @@ ppn_status_t ppn_onednn_reorder_create(const ppn_onednn_request_t* request,
 }
 
 // ---- Use ----
+
+bool ppn_engine_layout_equal(const ppn_engine_layout_t* a, const ppn_engine_layout_t* b) {
+  if (!a || !b) return a == b;
+  return a->size == b->size && dnnl_memory_desc_equal(a->descriptor, b->descriptor);
+}
 
 const ppn_engine_layout_t* ppn_onednn_layout(const ppn_onednn_t* onednn) {
   return onednn->has_layout ? &onednn->layout : NULL;
@@ -695,6 +703,12 @@ ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn, const ppn_onednn_operands_t* o
                              onednn->arguments));
   TRY(dnnl_stream_wait(onednn->stream));
   return ppn_status_ok();
+}
+
+#else
+
+bool ppn_engine_layout_equal(const ppn_engine_layout_t* a, const ppn_engine_layout_t* b) {
+  return a == b;
 }
 
 #endif  // PPN_WITH_ONEDNN

@@ -53,6 +53,8 @@ ppn_status_t ppn_onednn_pooling_create(const ppn_onednn_request_t* request,
 ppn_status_t ppn_onednn_reorder_create(const ppn_onednn_request_t* request,
                                        ppn_onednn_t** out_onednn) PPN_MUST_USE;
 
+// Whether two layouts (or none) are the same.
+bool ppn_engine_layout_equal(const ppn_engine_layout_t* a, const ppn_engine_layout_t* b);
 // NULL: row-major. Lives as long as the primitive.
 const ppn_engine_layout_t* ppn_onednn_layout(const ppn_onednn_t* onednn);
 size_t ppn_onednn_scratch_size(const ppn_onednn_t* onednn);

@@ -1,46 +1,65 @@
 #include "engine/plan.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "base/checked.h"
-
-#define NONE UINT32_MAX
+#include "engine/fuse.h"
+#include "engine/onednn.h"
 
 typedef struct planner {
   ppn_engine_plan_t* plan;
+  ppn_mil_function_t* function;
   ppn_arena_t* arena;
   const ppn_engine_environment_t* environment;
   ppn_engine_constants_t* constants;
+  uint32_t capacity;  // of steps
 } planner_t;
 
 static ppn_engine_value_t* record_of(const ppn_mil_value_t* value) {
   return value->scratch;
 }
 
-static uint32_t root_of(const ppn_engine_plan_t* plan, uint32_t index) {
-  while (plan->buffers[index].merged != index) index = plan->buffers[index].merged;
-  return index;
+static ppn_engine_operation_t* kept_of(const ppn_mil_operation_t* operation) {
+  return operation->scratch;
 }
 
-// ---- Steps ----
+// ---- Dead operations ----
 
 static bool is_needed(const ppn_mil_operation_t* operation) {
   const ppn_engine_kernel_t* kernel = ppn_engine_kernel_find(operation->op->type);
   if (operation->output_count == 0 || !kernel || kernel->flags & PPN_ENGINE_NOT_PURE) return true;
   for (uint32_t i = 0; i < operation->output_count; ++i) {
-    if (record_of(operation->outputs[i])->buffer == 1) return true;
+    if (record_of(operation->outputs[i])->use_count) return true;
   }
   return false;
 }
 
 static void mark(void* context, ppn_mil_value_t** slot) {
   (void)context;
-  if ((*slot)->scratch) record_of(*slot)->buffer = 1;
+  if ((*slot)->scratch) record_of(*slot)->use_count = 1;
 }
 
-// Removes operations whose results nothing uses (folding leaves such); `buffer` marks used values.
+static void unmark(ppn_mil_function_t* function) {
+  for (uint32_t i = 0; i < function->input_count; ++i)
+    record_of(function->inputs[i])->use_count = 0;
+  for (ppn_mil_operation_t* operation = function->block->first; operation;
+       operation = operation->next) {
+    for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
+      for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
+        ppn_engine_value_t* record = record_of(operation->inputs[i].values[j]);
+        if (record) record->use_count = 0;
+      }
+    }
+    for (uint32_t i = 0; i < operation->output_count; ++i) {
+      record_of(operation->outputs[i])->use_count = 0;
+    }
+  }
+  for (uint32_t i = 0; i < function->block->output_count; ++i) {
+    record_of(function->block->outputs[i])->use_count = 0;
+  }
+}
+
+// Removes operations whose results nothing uses; folding leaves such.
 static void remove_dead(ppn_mil_function_t* function) {
   for (uint32_t i = 0; i < function->block->output_count; ++i) {
     mark(NULL, &function->block->outputs[i]);
@@ -54,286 +73,232 @@ static void remove_dead(ppn_mil_function_t* function) {
       ppn_mil_operation_remove(operation);
     }
   }
+  unmark(function);
+}
+
+// ---- Layouts ----
+
+static ppn_status_t append_step(planner_t* planner, ppn_engine_step_t** out_step) {
+  ppn_engine_plan_t* plan = planner->plan;
+  if (plan->step_count == planner->capacity) {
+    return ppn_status_make(PPN_STATUS_INTERNAL, "more steps than expected");
+  }
+  *out_step = &plan->steps[plan->step_count++];
+  return ppn_status_ok();
+}
+
+static ppn_status_t finish_step(planner_t* planner, ppn_engine_step_t* step);
+
+// A step that brings a value into row-major order: an `identity` with another kernel.
+static ppn_status_t make_row_major(planner_t* planner, ppn_mil_value_t* value,
+                                   ppn_mil_operation_t* before, ppn_mil_value_t** out_value) {
+  ppn_engine_value_t* record = record_of(value);
+  if (!record->row_major) {
+    ppn_mil_builder_t builder = {.function = planner->function,
+                                 .block = planner->function->block,
+                                 .before = before,
+                                 .name = value->name};
+    ppn_mil_input_t inputs[] = {PPN_MIL_IN("x", value)};
+    ppn_engine_operation_t* kept;
+    ppn_engine_step_t* step = NULL;
+    PPN_RETURN_IF_ERROR(
+        ppn_mil_emit(&builder, "identity", inputs, 1, NULL, 0, &record->row_major, 1));
+    ppn_mil_operation_t* operation = record->row_major->producer;
+    PPN_ARENA_NEW(planner->arena, 1, &kept);
+    kept->original = kept_of(value->producer)->original;
+    operation->scratch = kept;
+    PPN_RETURN_IF_ERROR(append_step(planner, &step));
+    PPN_RETURN_IF_ERROR(ppn_engine_node_bind(operation, ppn_engine_kernel_find("reorder"),
+                                             planner->environment, planner->constants,
+                                             planner->arena, &step->node));
+    step->node.inputs[0].layouts[0] = record->layout;
+    PPN_RETURN_IF_ERROR(ppn_engine_node_prepare(&step->node, planner->arena));
+    PPN_RETURN_IF_ERROR(finish_step(planner, step));
+  }
+  *out_value = record->row_major;
+  return ppn_status_ok();
+}
+
+// Element-wise work may go through memory in any order, when all operands have the same one.
+static const ppn_engine_layout_t* common_layout(const ppn_engine_node_t* node) {
+  const ppn_mil_operation_t* operation = node->operation;
+  const ppn_engine_layout_t* common = NULL;
+  if (!(node->kernel->flags & PPN_ENGINE_IN_PLACE) || operation->output_count != 1) return NULL;
+  for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
+    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
+      const ppn_mil_value_t* value = operation->inputs[i].values[j];
+      if (value->constant) {
+        if (ppn_mil_constant_numel(value->constant) > 1) return NULL;
+        continue;
+      }
+      const ppn_engine_value_t* record = record_of(value);
+      if (!record->layout || record->layout->is_padded ||
+          (common && !ppn_engine_layout_equal(common, record->layout)) ||
+          record->tensor.dtype != PPN_DTYPE_FLOAT32 ||
+          record_of(operation->outputs[0])->tensor.dtype != PPN_DTYPE_FLOAT32) {
+        return NULL;
+      }
+      common = record->layout;
+    }
+  }
+  return common;
+}
+
+static ppn_status_t lay_out_operands(planner_t* planner, ppn_mil_operation_t* operation) {
+  ppn_engine_operation_t* kept = kept_of(operation);
+  for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
+    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
+      ppn_mil_value_t** slot = &operation->inputs[i].values[j];
+      if ((*slot)->constant || !record_of(*slot)->layout) continue;
+      PPN_RETURN_IF_ERROR(make_row_major(planner, *slot, operation, slot));
+    }
+  }
+  for (uint32_t i = 0; i < kept->fused_count; ++i) {
+    ppn_mil_value_t** slot = &kept->fused_values[i];
+    if (!*slot || !record_of(*slot)->layout) continue;
+    PPN_RETURN_IF_ERROR(make_row_major(planner, *slot, operation, slot));
+    kept->fused[i].is_dead = false;
+  }
+  return ppn_status_ok();
+}
+
+static bool has_layouts(const ppn_mil_operation_t* operation) {
+  const ppn_engine_operation_t* kept = kept_of(operation);
+  for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
+    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
+      const ppn_mil_value_t* value = operation->inputs[i].values[j];
+      if (!value->constant && record_of(value)->layout) return true;
+    }
+  }
+  for (uint32_t i = 0; i < kept->fused_count; ++i) {
+    if (kept->fused_values[i] && record_of(kept->fused_values[i])->layout) return true;
+  }
+  return false;
+}
+
+static void pass_layouts(ppn_engine_node_t* node) {
+  const ppn_mil_operation_t* operation = node->operation;
+  const ppn_engine_operation_t* kept = kept_of(operation);
+  for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
+    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
+      const ppn_mil_value_t* value = operation->inputs[i].values[j];
+      if (!value->constant) node->inputs[i].layouts[j] = record_of(value)->layout;
+    }
+  }
+  for (uint32_t i = 0; i < kept->fused_count; ++i) {
+    if (kept->fused_values[i]) kept->fused[i].layout = record_of(kept->fused_values[i])->layout;
+  }
+}
+
+// ---- Steps ----
+
+static ppn_status_t bind(planner_t* planner, ppn_mil_operation_t* operation,
+                         const ppn_engine_kernel_t* kernel, ppn_engine_node_t* out_node) {
+  const ppn_engine_operation_t* kept = kept_of(operation);
+  PPN_RETURN_IF_ERROR(ppn_engine_node_bind(operation, kernel, planner->environment,
+                                           planner->constants, planner->arena, out_node));
+  out_node->fused = kept->fused;
+  out_node->fused_count = kept->fused_count;
+  for (uint32_t i = 0; i < kept->fused_count; ++i) {
+    kept->fused[i].layout = NULL;
+    kept->fused[i].is_target = false;
+  }
+  return ppn_status_ok();
+}
+
+// Binds to a kernel and lays the operands out as it takes them.
+static ppn_status_t bind_laid_out(planner_t* planner, ppn_mil_operation_t* operation,
+                                  const ppn_engine_kernel_t* kernel, ppn_engine_node_t* out_node) {
+  PPN_RETURN_IF_ERROR(bind(planner, operation, kernel, out_node));
+  if (!has_layouts(operation)) return ppn_status_ok();
+  if (kernel->flags & PPN_ENGINE_LAYOUTS) {
+    pass_layouts(out_node);
+    return ppn_status_ok();
+  }
+  const ppn_engine_layout_t* common = common_layout(out_node);
+  if (common) {
+    out_node->output_layouts[0] = common;
+    return ppn_status_ok();
+  }
+  PPN_RETURN_IF_ERROR(lay_out_operands(planner, operation));
+  return bind(planner, operation, kernel, out_node);
+}
+
+static ppn_status_t list_uses(planner_t* planner, ppn_engine_step_t* step) {
+  ppn_mil_operation_t* operation = (ppn_mil_operation_t*)step->node.operation;
+  const ppn_engine_operation_t* kept = kept_of(operation);
+  uint32_t count = kept->fused_count;
+  for (uint32_t i = 0; i < operation->op->parameter_count; ++i) count += operation->inputs[i].count;
+  PPN_ARENA_NEW(planner->arena, count, &step->operands);
+  PPN_ARENA_NEW(planner->arena, operation->output_count, &step->results);
+  for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
+    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
+      ppn_mil_value_t* value = operation->inputs[i].values[j];
+      if (value->constant) continue;
+      step->operands[step->operand_count++] =
+          (ppn_engine_use_t){value, &step->node.inputs[i].tensors[j]};
+    }
+  }
+  for (uint32_t i = 0; i < kept->fused_count; ++i) {
+    if (!kept->fused_values[i]) continue;
+    step->operands[step->operand_count++] =
+        (ppn_engine_use_t){kept->fused_values[i], &kept->fused[i].tensor};
+  }
+  for (uint32_t i = 0; i < operation->output_count; ++i) {
+    step->results[step->result_count++] =
+        (ppn_engine_use_t){operation->outputs[i], &step->node.outputs[i]};
+  }
+  return ppn_status_ok();
+}
+
+// Of a prepared node: what follows it sees sizes and layouts of its results.
+static ppn_status_t finish_step(planner_t* planner, ppn_engine_step_t* step) {
+  step->original = kept_of(step->node.operation)->original;
+  PPN_RETURN_IF_ERROR(list_uses(planner, step));
+  for (uint32_t i = 0; i < step->result_count; ++i) {
+    ppn_engine_value_t* record = NULL;
+    PPN_RETURN_IF_ERROR(ppn_engine_value_of(step->results[i].value, planner->arena, &record));
+    record->tensor = step->node.outputs[i];
+    record->layout = step->node.output_layouts[i];
+  }
+  return ppn_status_ok();
+}
+
+static ppn_status_t make_step(planner_t* planner, ppn_mil_operation_t* operation) {
+  const ppn_engine_kernel_t* kernel = ppn_engine_kernel_find(operation->op->type);
+  for (;; kernel = ppn_engine_kernel_next(kernel)) {
+    // The step comes behind those that its operands may get; its node stays where it is prepared.
+    ppn_engine_node_t node;
+    ppn_engine_step_t* step = NULL;
+    PPN_RETURN_IF_ERROR(bind_laid_out(planner, operation, kernel, &node));
+    PPN_RETURN_IF_ERROR(append_step(planner, &step));
+    step->node = node;
+    ppn_status_t status = ppn_engine_node_prepare(&step->node, planner->arena);
+    if (!status) return finish_step(planner, step);
+    if (!ppn_engine_node_try_next(&step->node, &status)) return status;
+    --planner->plan->step_count;
+  }
 }
 
 static ppn_status_t make_steps(planner_t* planner) {
-  ppn_engine_plan_t* plan = planner->plan;
-  ppn_mil_block_t* block = plan->specialisation.function->block;
-  uint32_t count = 0;
+  ppn_mil_block_t* block = planner->function->block;
+  uint32_t count = block->output_count;
   for (ppn_mil_operation_t* operation = block->first; operation; operation = operation->next) {
-    ++count;
+    // Each result may have to be brought into row-major order once.
+    count += 1 + operation->output_count;
   }
-  PPN_ARENA_NEW(planner->arena, count, &plan->steps);
-  for (ppn_mil_operation_t* operation = block->first; operation; operation = operation->next) {
-    ppn_engine_step_t* step = &plan->steps[plan->step_count];
-    PPN_RETURN_IF_ERROR(ppn_engine_node_bind(operation, planner->environment, planner->constants,
-                                             planner->arena, &step->node));
-    step->original = operation->scratch;
-    ++plan->step_count;
-    PPN_RETURN_IF_ERROR(ppn_engine_node_prepare(&step->node, planner->arena));
+  planner->capacity = count;
+  PPN_ARENA_NEW(planner->arena, count, &planner->plan->steps);
+  for (ppn_mil_operation_t *operation = block->first, *next; operation; operation = next) {
+    next = operation->next;
+    PPN_RETURN_IF_ERROR(make_step(planner, operation));
   }
-  return ppn_status_ok();
-}
-
-// ---- Buffers ----
-
-static uint32_t add_buffer(ppn_engine_plan_t* plan, ppn_mil_value_t* value,
-                           ppn_engine_buffer_kind_t kind, uint32_t first) {
-  uint32_t index = plan->buffer_count++;
-  plan->buffers[index] = (ppn_engine_buffer_t){.kind = kind, .merged = index};
-  plan->blocks[index] = (ppn_engine_block_t){.first = first, .last = first};
-  if (kind == PPN_ENGINE_BUFFER_PLANNED) {
-    size_t size = ppn_tensor_size(&record_of(value)->tensor);
-    plan->blocks[index].size = size ? size : 1;
-  }
-  record_of(value)->buffer = index;
-  return index;
-}
-
-static void use_buffer(ppn_engine_plan_t* plan, const ppn_mil_value_t* value, uint32_t step) {
-  if (value->constant && record_of(value)->buffer == NONE) return;
-  ppn_engine_block_t* block = &plan->blocks[root_of(plan, record_of(value)->buffer)];
-  if (block->last < step) block->last = step;
-}
-
-static const ppn_mil_value_t* first_input(const ppn_mil_operation_t* operation) {
-  return operation->inputs[0].count ? operation->inputs[0].values[0] : NULL;
-}
-
-// A view lies where what it views does.
-static void place_results(ppn_engine_plan_t* plan, ppn_engine_step_t* step, uint32_t index) {
-  const ppn_mil_operation_t* operation = step->node.operation;
-  for (uint32_t i = 0; i < operation->output_count; ++i) {
-    ppn_mil_value_t* value = operation->outputs[i];
-    record_of(value)->tensor = step->node.outputs[i];  // sizes that `prepare` set
-    if (!(step->node.kernel->flags & PPN_ENGINE_VIEW)) {
-      add_buffer(plan, value, PPN_ENGINE_BUFFER_PLANNED, index);
-      continue;
-    }
-    const ppn_mil_value_t* viewed = first_input(operation);
-    if (viewed->constant) {
-      uint32_t buffer = add_buffer(plan, value, PPN_ENGINE_BUFFER_CONSTANT, index);
-      plan->buffers[buffer].data = step->node.inputs[0].tensors[0].data;
-    } else {
-      record_of(value)->buffer = record_of(viewed)->buffer;
-    }
-  }
-}
-
-static void visit_uses(ppn_engine_plan_t* plan, const ppn_mil_operation_t* operation,
-                       uint32_t step) {
-  for (uint32_t i = 0; i < operation->op->parameter_count; ++i) {
-    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
-      use_buffer(plan, operation->inputs[i].values[j], step);
-    }
-  }
-}
-
-static void make_buffers(ppn_engine_plan_t* plan) {
-  ppn_mil_function_t* function = plan->specialisation.function;
-  for (uint32_t i = 0; i < function->input_count; ++i) {
-    add_buffer(plan, function->inputs[i], PPN_ENGINE_BUFFER_INPUT, 0);
-  }
-  for (uint32_t i = 0; i < plan->step_count; ++i) {
-    visit_uses(plan, plan->steps[i].node.operation, i);
-    place_results(plan, &plan->steps[i], i);
-  }
-  for (uint32_t i = 0; i < function->block->output_count; ++i) {
-    use_buffer(plan, function->block->outputs[i], plan->step_count);
-  }
-}
-
-// ---- Writing over dead operands ----
-
-static bool can_take(const ppn_engine_plan_t* plan, const ppn_engine_step_t* step,
-                     const ppn_mil_value_t* operand, uint32_t index) {
-  if (operand->constant) return false;
-  const ppn_engine_value_t *from = record_of(operand),
-                           *to = record_of(step->node.operation->outputs[0]);
-  uint32_t root = root_of(plan, from->buffer);
-  return plan->buffers[root].kind == PPN_ENGINE_BUFFER_PLANNED &&
-         plan->blocks[root].last == index &&
-         ppn_dtype_size(from->tensor.dtype) == ppn_dtype_size(to->tensor.dtype) &&
-         ppn_tensor_numel(&from->tensor) == ppn_tensor_numel(&to->tensor) &&
-         plan->blocks[root].size == plan->blocks[to->buffer].size;
-}
-
-static void merge(ppn_engine_plan_t* plan, const ppn_mil_value_t* operand,
-                  const ppn_mil_value_t* result) {
-  uint32_t into = root_of(plan, record_of(operand)->buffer);
-  uint32_t from = root_of(plan, record_of(result)->buffer);
-  plan->buffers[from].merged = into;
-  plan->blocks[into].last = plan->blocks[from].last;
-  plan->blocks[from].size = 0;
-}
-
-static void merge_step(ppn_engine_plan_t* plan, const ppn_engine_step_t* step, uint32_t index) {
-  const ppn_mil_operation_t* operation = step->node.operation;
-  unsigned flags = step->node.kernel->flags;
-  if (!(flags & (PPN_ENGINE_IN_PLACE | PPN_ENGINE_FIRST_IN_PLACE)) || operation->output_count != 1)
-    return;
-  uint32_t count = flags & PPN_ENGINE_IN_PLACE ? operation->op->parameter_count : 1;
-  for (uint32_t i = 0; i < count; ++i) {
-    for (uint32_t j = 0; j < operation->inputs[i].count; ++j) {
-      if (!can_take(plan, step, operation->inputs[i].values[j], index)) continue;
-      merge(plan, operation->inputs[i].values[j], operation->outputs[0]);
-      return;
-    }
-  }
-}
-
-static void merge_in_place(ppn_engine_plan_t* plan) {
-  for (uint32_t i = 0; i < plan->step_count; ++i) merge_step(plan, &plan->steps[i], i);
-}
-
-// ---- Addresses ----
-
-static ppn_status_t allocate(ppn_engine_plan_t* plan) {
-  for (uint32_t i = 0; i < plan->step_count; ++i) {
-    plan->blocks[plan->buffer_count + i] =
-        (ppn_engine_block_t){.size = plan->steps[i].node.scratch_size, .first = i, .last = i};
-  }
-  PPN_RETURN_IF_ERROR(ppn_engine_memory_plan(plan->blocks, plan->buffer_count + plan->step_count,
-                                             PPN_ENGINE_ALIGNMENT, &plan->memory_size));
-  if (plan->memory_size == 0) return ppn_status_ok();
-  plan->memory = aligned_alloc(PPN_ENGINE_ALIGNMENT, plan->memory_size);
-  if (!plan->memory) {
-    return ppn_status_make(PPN_STATUS_OUT_OF_MEMORY,
-                           "function '%s' needs %zu bytes for its intermediate values",
-                           plan->specialisation.function->name, plan->memory_size);
-  }
-  return ppn_status_ok();
-}
-
-static void* address_of(const ppn_engine_plan_t* plan, const ppn_mil_value_t* value) {
-  const ppn_engine_value_t* record = record_of(value);
-  if (value->constant) return record->tensor.data;
-  uint32_t root = root_of(plan, record->buffer);
-  if (plan->buffers[root].kind == PPN_ENGINE_BUFFER_CONSTANT) return plan->buffers[root].data;
-  if (plan->buffers[root].kind == PPN_ENGINE_BUFFER_INPUT) return NULL;
-  return (char*)plan->memory + plan->blocks[root].offset;
-}
-
-// Calls `visit` for every tensor of a step or of the results, with the value it is.
-typedef void (*tensor_visitor_t)(ppn_engine_plan_t* plan, const ppn_mil_value_t* value,
-                                 ppn_tensor_t* tensor);
-
-static void visit_tensors(ppn_engine_plan_t* plan, tensor_visitor_t visit) {
-  for (uint32_t i = 0; i < plan->step_count; ++i) {
-    ppn_engine_node_t* node = &plan->steps[i].node;
-    const ppn_mil_operation_t* operation = node->operation;
-    for (uint32_t j = 0; j < operation->op->parameter_count; ++j) {
-      for (uint32_t k = 0; k < operation->inputs[j].count; ++k) {
-        const ppn_mil_value_t* value = operation->inputs[j].values[k];
-        if (!value->constant) visit(plan, value, &node->inputs[j].tensors[k]);
-      }
-    }
-    for (uint32_t j = 0; j < operation->output_count; ++j) {
-      visit(plan, operation->outputs[j], &node->outputs[j]);
-    }
-  }
-  const ppn_mil_block_t* block = plan->specialisation.function->block;
   for (uint32_t i = 0; i < block->output_count; ++i) {
-    if (!block->outputs[i]->constant) visit(plan, block->outputs[i], &plan->outputs[i]);
-  }
-}
-
-static void set_address(ppn_engine_plan_t* plan, const ppn_mil_value_t* value,
-                        ppn_tensor_t* tensor) {
-  tensor->data = address_of(plan, value);
-  tensor->rank = record_of(value)->tensor.rank;
-  memcpy(tensor->sizes, record_of(value)->tensor.sizes, sizeof(tensor->sizes));
-  ppn_strides_contiguous(tensor->rank, tensor->sizes, tensor->strides);
-}
-
-static uint32_t input_of(const ppn_engine_plan_t* plan, const ppn_mil_value_t* value) {
-  uint32_t root = root_of(plan, record_of(value)->buffer);
-  return plan->buffers[root].kind == PPN_ENGINE_BUFFER_INPUT ? root : NONE;
-}
-
-static void count_input_use(ppn_engine_plan_t* plan, const ppn_mil_value_t* value,
-                            ppn_tensor_t* tensor) {
-  (void)tensor;
-  uint32_t input = input_of(plan, value);
-  if (input != NONE) ++plan->input_use_counts[input];
-}
-
-static void add_input_use(ppn_engine_plan_t* plan, const ppn_mil_value_t* value,
-                          ppn_tensor_t* tensor) {
-  uint32_t input = input_of(plan, value);
-  if (input != NONE) plan->input_uses[input][plan->input_use_counts[input]++] = tensor;
-}
-
-// Buffers of inputs come first: buffer i is input i.
-static ppn_status_t bind_inputs(planner_t* planner) {
-  ppn_engine_plan_t* plan = planner->plan;
-  PPN_ARENA_NEW(planner->arena, plan->input_count, &plan->input_uses);
-  PPN_ARENA_NEW(planner->arena, plan->input_count, &plan->input_use_counts);
-  visit_tensors(plan, count_input_use);
-  for (uint32_t i = 0; i < plan->input_count; ++i) {
-    PPN_ARENA_NEW(planner->arena, plan->input_use_counts[i], &plan->input_uses[i]);
-    plan->input_use_counts[i] = 0;
-  }
-  visit_tensors(plan, add_input_use);
-  return ppn_status_ok();
-}
-
-static void bind_scratch(ppn_engine_plan_t* plan) {
-  for (uint32_t i = 0; i < plan->step_count; ++i) {
-    ppn_engine_node_t* node = &plan->steps[i].node;
-    if (!node->scratch_size) continue;
-    node->scratch = (char*)plan->memory + plan->blocks[plan->buffer_count + i].offset;
-  }
-}
-
-static ppn_status_t bind_outputs(planner_t* planner) {
-  ppn_engine_plan_t* plan = planner->plan;
-  ppn_mil_block_t* block = plan->specialisation.function->block;
-  PPN_ARENA_NEW(planner->arena, block->output_count, &plan->outputs);
-  plan->output_count = block->output_count;
-  for (uint32_t i = 0; i < block->output_count; ++i) {
-    ppn_mil_value_t* value = block->outputs[i];
-    ppn_engine_value_t* record = record_of(value);
-    if (value->constant && !record->is_stored) {
-      PPN_RETURN_IF_ERROR(
-          ppn_engine_constants_get(planner->constants, value->constant, &record->tensor));
-      record->is_stored = true;
-    }
-    plan->outputs[i] = record->tensor;
+    ppn_mil_value_t** slot = &block->outputs[i];
+    if ((*slot)->constant || !record_of(*slot)->layout) continue;
+    PPN_RETURN_IF_ERROR(make_row_major(planner, *slot, NULL, slot));
   }
   return ppn_status_ok();
-}
-
-static ppn_status_t build(planner_t* planner) {
-  ppn_engine_plan_t* plan = planner->plan;
-  ppn_mil_function_t* function = plan->specialisation.function;
-  remove_dead(function);
-  PPN_RETURN_IF_ERROR(make_steps(planner));
-  uint32_t values = function->input_count;
-  for (uint32_t i = 0; i < plan->step_count; ++i) values += plan->steps[i].node.output_count;
-  PPN_ARENA_NEW(planner->arena, values, &plan->buffers);
-  PPN_ARENA_NEW(planner->arena, values + plan->step_count, &plan->blocks);
-  plan->input_count = function->input_count;
-  for (uint32_t i = 0; i < plan->step_count; ++i) {
-    const ppn_mil_operation_t* operation = plan->steps[i].node.operation;
-    for (uint32_t j = 0; j < operation->op->parameter_count; ++j) {
-      for (uint32_t k = 0; k < operation->inputs[j].count; ++k) {
-        const ppn_mil_value_t* value = operation->inputs[j].values[k];
-        if (value->constant) record_of(value)->buffer = NONE;
-      }
-    }
-  }
-  for (uint32_t i = 0; i < function->block->output_count; ++i) {
-    const ppn_mil_value_t* value = function->block->outputs[i];
-    if (value->constant) record_of(value)->buffer = NONE;
-  }
-  make_buffers(plan);
-  merge_in_place(plan);
-  PPN_RETURN_IF_ERROR(allocate(plan));
-  PPN_RETURN_IF_ERROR(bind_outputs(planner));
-  visit_tensors(plan, set_address);
-  bind_scratch(plan);
-  return bind_inputs(planner);
 }
 
 ppn_status_t ppn_engine_plan_create(ppn_engine_specialisation_t* specialisation,
@@ -348,8 +313,17 @@ ppn_status_t ppn_engine_plan_create(ppn_engine_specialisation_t* specialisation,
   }
   plan->specialisation = *specialisation;
   *specialisation = (ppn_engine_specialisation_t){0};
-  planner_t planner = {plan, &plan->specialisation.program->arena, environment, constants};
-  ppn_status_t status = build(&planner);
+  planner_t planner = {
+      .plan = plan,
+      .function = plan->specialisation.function,
+      .arena = &plan->specialisation.program->arena,
+      .environment = environment,
+      .constants = constants,
+  };
+  remove_dead(planner.function);
+  ppn_status_t status = ppn_engine_fuse(planner.function, environment);
+  if (!status) status = make_steps(&planner);
+  if (!status) status = ppn_engine_plan_place(plan, constants);
   if (status) {
     ppn_engine_plan_free(plan);
   } else {

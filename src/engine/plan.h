@@ -5,9 +5,19 @@
 #include "engine/memory_plan.h"
 #include "engine/specialise.h"
 
+// A tensor of a node, and the value that it is.
+typedef struct ppn_engine_use {
+  ppn_mil_value_t* value;  // never a constant
+  ppn_tensor_t* tensor;
+} ppn_engine_use_t;
+
 typedef struct ppn_engine_step {
   ppn_engine_node_t node;
-  const ppn_mil_operation_t* original;
+  const ppn_mil_operation_t* original;  // for hooks
+  ppn_engine_use_t* operands;           // without constants; with those of fused additions
+  uint32_t operand_count;
+  ppn_engine_use_t* results;
+  uint32_t result_count;
 } ppn_engine_step_t;
 
 typedef enum ppn_engine_buffer_kind {
@@ -27,12 +37,12 @@ typedef struct ppn_engine_plan {
   ppn_engine_specialisation_t specialisation;
   ppn_engine_step_t* steps;
   uint32_t step_count;
-  ppn_engine_buffer_t* buffers;
-  ppn_engine_block_t* blocks;  // the same indices; behind them one for each step's scratch memory
+  ppn_engine_buffer_t* buffers;  // those of inputs first
+  ppn_engine_block_t* blocks;    // the same indices; behind them one for each step's scratch memory
   uint32_t buffer_count;
   void* memory;
   size_t memory_size;
-  // Operands that point into input i's memory: patched when the caller's pointer changes.
+  // Tensors that lie in input i's memory: patched before each run.
   ppn_tensor_t*** input_uses;
   uint32_t* input_use_counts;
   uint32_t input_count, output_count;
@@ -45,6 +55,10 @@ ppn_status_t ppn_engine_plan_create(ppn_engine_specialisation_t* specialisation,
                                     ppn_engine_constants_t* constants,
                                     ppn_engine_plan_t** out_plan) PPN_MUST_USE;
 void ppn_engine_plan_free(ppn_engine_plan_t* plan);
+
+// The second half of creation (engine/plan_memory.c): where everything lies. Steps are prepared.
+ppn_status_t ppn_engine_plan_place(ppn_engine_plan_t* plan,
+                                   ppn_engine_constants_t* constants) PPN_MUST_USE;
 
 // What is called while a plan runs; functions may be NULL.
 typedef struct ppn_engine_hooks {

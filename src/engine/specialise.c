@@ -129,7 +129,12 @@ static ppn_status_t clone_operation(cloner_t* cloner, const ppn_mil_operation_t*
     ppn_mil_operation_remove(operation);
     return ppn_status_ok();
   }
-  if (!is_folded) operation->scratch = (void*)original;
+  if (!is_folded) {
+    ppn_engine_operation_t* kept;
+    PPN_ARENA_NEW(cloner->arena, 1, &kept);
+    kept->original = original;
+    operation->scratch = kept;
+  }
   for (uint32_t i = 0; i < original->output_count; ++i) {
     ppn_mil_value_t* value = is_folded ? constants[i] : values[i];
     PPN_RETURN_IF_ERROR(record(cloner, original->outputs[i], value));

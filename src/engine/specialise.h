@@ -32,8 +32,7 @@ typedef struct ppn_engine_specialise_request {
 } ppn_engine_specialise_request_t;
 
 typedef struct ppn_engine_specialisation {
-  // The clone. Each value's `scratch` is its ppn_engine_value_t, each operation's the original
-  // operation.
+  // The clone. `scratch` of values and operations: ppn_engine_value_t, ppn_engine_operation_t.
   ppn_mil_program_t* program;
   // Inputs: values from outside. Outputs: all of the block's when `stop` is NULL, otherwise what
   // the rest of the block uses.
