@@ -277,9 +277,12 @@ PPN_INFER(range_1d) {
     }
     numbers[i] = ppn_mil_input_float(operation, names[i], 0);
   }
-  double length = numbers[2] == 0 ? -1 : ceil((numbers[1] - numbers[0]) / numbers[2]);
-  if (!(length >= 0 && length < 0x1p31))
-    return ppn_infer_fail(operation, "no elements in the range");
+  // A step away from the end gives no elements.
+  double length = numbers[2] == 0 ? NAN : fmax(0, ceil((numbers[1] - numbers[0]) / numbers[2]));
+  if (!(length < 0x1p31) || isnan(numbers[0]) || isnan(numbers[1])) {
+    return ppn_infer_fail(operation, "from %g to %g in steps of %g", numbers[0], numbers[1],
+                          numbers[2]);
+  }
   out->sizes[0] = ppn_dim_static((int64_t)length);
   return ppn_status_ok();
 }
