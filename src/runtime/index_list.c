@@ -120,8 +120,9 @@ bool ppn_index_list_read(ppn_operator_call_t* call, const ppn_tensor_t* self, ui
     last = i;
     ++indexed;
   }
-  if (!ppn_call_check(call, indexed > 0 && self->rank - indexed + out->position_rank <= PPN_MAX_RANK,
-                      PPN_STATUS_INVALID_ARGUMENT, "no indices, or a result of too many dimensions")) {
+  if (!ppn_call_check(
+          call, indexed > 0 && self->rank - indexed + out->position_rank <= PPN_MAX_RANK,
+          PPN_STATUS_INVALID_ARGUMENT, "no indices, or a result of too many dimensions")) {
     return false;
   }
   for (int i = self->rank - 1; i >= 0; --i) {

@@ -7,18 +7,18 @@
 // The addressed elements of a tensor are slices: its dimensions without an index, once for each
 // position of the broadcast indices.
 typedef struct ppn_index_list {
-  int64_t count;          // positions
+  int64_t count;           // positions
   const int64_t* offsets;  // `count` elements from self's first one, in scratch memory
-  ppn_tensor_t slice;     // of self at offset 0: the dimensions without an index
-  int rank;               // of the result
+  ppn_tensor_t slice;      // of self at offset 0: the dimensions without an index
+  int rank;                // of the result
   int64_t sizes[PPN_MAX_RANK];
   // Where the positions' `position_rank` dimensions stand in the result; the slice's are around.
   int first, position_rank;
 } ppn_index_list_t;
 
 // Reads the list at `argument`: integers, or masks, which stand for the coordinates of their true
-// elements; None is a whole dimension. Negative indices count from the end. Errors stay in the call:
-// OUT_OF_RANGE naming index, dimension and size.
+// elements; None is a whole dimension. Negative indices count from the end. Errors stay in the
+// call: OUT_OF_RANGE naming index, dimension and size.
 bool ppn_index_list_read(ppn_operator_call_t* call, const ppn_tensor_t* self, uint32_t argument,
                          ppn_index_list_t* out);
 

@@ -14,11 +14,8 @@ ppn_status_t ppn_call_return_view(ppn_operator_call_t* call, uint32_t index,
 
 ppn_tensor_t ppn_call_dense_as(ppn_operator_call_t* call, const ppn_tensor_t* tensor,
                                ppn_dtype_t dtype) {
-  if (tensor->dtype == dtype && ppn_tensor_is_contiguous(tensor)) return *tensor;
-  ppn_tensor_t dense = ppn_tensor_make(NULL, dtype, tensor->rank, tensor->sizes);
-  dense.data = ppn_call_scratch(call, ppn_tensor_size(&dense));
-  if (dense.data) ppn_kernel_copy(tensor, &dense, call->pool);
-  return dense;
+  void* elements = (void*)(uintptr_t)ppn_call_elements(call, tensor, dtype);
+  return ppn_tensor_make(elements, dtype, tensor->rank, tensor->sizes);
 }
 
 ppn_tensor_t ppn_call_dense(ppn_operator_call_t* call, const ppn_tensor_t* tensor) {
@@ -27,21 +24,14 @@ ppn_tensor_t ppn_call_dense(ppn_operator_call_t* call, const ppn_tensor_t* tenso
 
 ppn_tensor_t ppn_call_dense_out(ppn_operator_call_t* call, const ppn_tensor_t* out,
                                 ppn_dtype_t dtype) {
-  if (out->dtype == dtype && ppn_tensor_is_contiguous(out)) return *out;
-  ppn_tensor_t dense = ppn_tensor_make(NULL, dtype, out->rank, out->sizes);
-  dense.data = ppn_call_scratch(call, ppn_tensor_size(&dense));
-  return dense;
-}
-
-void ppn_call_store(ppn_operator_call_t* call, const ppn_tensor_t* dense, const ppn_tensor_t* out) {
-  if (!call->status && dense->data != out->data) ppn_kernel_copy(dense, out, call->pool);
+  return ppn_tensor_make(ppn_call_result(call, out, dtype), dtype, out->rank, out->sizes);
 }
 
 ppn_element_t ppn_call_element(ppn_operator_call_t* call, uint32_t index, ppn_dtype_t dtype,
                                double fallback) {
   ppn_element_t element = {{0}};
-  bool is_double = ppn_call_is_none(call, index) ||
-                   ppn_call_scalar_dtype(call, index) == PPN_DTYPE_FLOAT64;
+  bool is_double =
+      ppn_call_is_none(call, index) || ppn_call_scalar_dtype(call, index) == PPN_DTYPE_FLOAT64;
   if (is_double) {
     ppn_element_set_double(dtype, &element, 0, ppn_call_double(call, index, fallback));
   } else {

@@ -1,7 +1,9 @@
-// What operators that move elements share: views as results, contiguous copies, scalars as elements.
+// What operators that move elements share: views as results, contiguous copies, scalars as
+// elements.
 #ifndef PPN_RUNTIME_OPERATOR_SUPPORT_H_
 #define PPN_RUNTIME_OPERATOR_SUPPORT_H_
 
+#include "runtime/operands.h"
 #include "runtime/operator.h"
 #include "tensor/view.h"
 
@@ -9,16 +11,13 @@
 ppn_status_t ppn_call_return_view(ppn_operator_call_t* call, uint32_t index,
                                   const ppn_tensor_t* view) PPN_MUST_USE;
 
-// The tensor itself when it is contiguous, or a copy in scratch memory. After an error: no data.
-ppn_tensor_t ppn_call_dense(ppn_operator_call_t* call, const ppn_tensor_t* tensor);
-// A copy of another dtype, in scratch memory, unless it is a contiguous tensor of that dtype.
+// ppn_call_elements and ppn_call_result as tensors: contiguous, of the same sizes. After an error
+// they have no data. ppn_call_store(call, dense.data, dense.dtype, out) ends what dense_out begins.
 ppn_tensor_t ppn_call_dense_as(ppn_operator_call_t* call, const ppn_tensor_t* tensor,
                                ppn_dtype_t dtype);
-// Contiguous memory for a result of `out`'s sizes: its own, or scratch memory that
-// ppn_call_store copies from.
+ppn_tensor_t ppn_call_dense(ppn_operator_call_t* call, const ppn_tensor_t* tensor);
 ppn_tensor_t ppn_call_dense_out(ppn_operator_call_t* call, const ppn_tensor_t* out,
                                 ppn_dtype_t dtype);
-void ppn_call_store(ppn_operator_call_t* call, const ppn_tensor_t* dense, const ppn_tensor_t* out);
 
 // Room for an element of any dtype.
 typedef union ppn_element {

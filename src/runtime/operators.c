@@ -6,6 +6,12 @@
 static const ppn_operator_family_t* const families[] = {
     &ppn_operators_primitives,
     &ppn_operators_copies,
+    &ppn_operators_views,
+    &ppn_operators_shapes,
+    &ppn_operators_indexing,
+    &ppn_operators_creation,
+    &ppn_operators_sorting,
+    &ppn_operators_images,
     &ppn_operators_products,
     &ppn_operators_convolution,
     &ppn_operators_pooling,

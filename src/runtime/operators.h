@@ -9,6 +9,7 @@ extern const ppn_operator_family_t ppn_operators_elementwise;    // operators_el
 extern const ppn_operator_family_t ppn_operators_reductions;     // operators_reductions.c
 extern const ppn_operator_family_t ppn_operators_normalisation;  // operators_normalisation.c
 extern const ppn_operator_family_t ppn_operators_copies;         // operators_copies.c
+extern const ppn_operator_family_t ppn_operators_views;          // operators_views.c
 extern const ppn_operator_family_t ppn_operators_shapes;         // operators_shapes.c
 extern const ppn_operator_family_t ppn_operators_indexing;       // operators_indexing.c
 extern const ppn_operator_family_t ppn_operators_creation;       // operators_creation.c

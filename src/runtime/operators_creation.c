@@ -106,11 +106,10 @@ static ppn_status_t range(ppn_operator_call_t* call, int start, uint32_t end, in
   const int64_t size = (int64_t)length;
   ppn_tensor_t* out = ppn_call_out(call, out_index, PPN_DTYPE_INVALID, 1, &size);
   if (!out) return ppn_call_finish(call);
-  bool integers = !ppn_dtype_is_float(out->dtype) &&
-                  ppn_call_scalar_dtype(call, end) != PPN_DTYPE_FLOAT64 &&
-                  (start < 0 ||
-                   ppn_call_scalar_dtype(call, (uint32_t)start) != PPN_DTYPE_FLOAT64) &&
-                  (step < 0 || ppn_call_scalar_dtype(call, (uint32_t)step) != PPN_DTYPE_FLOAT64);
+  bool integers =
+      !ppn_dtype_is_float(out->dtype) && ppn_call_scalar_dtype(call, end) != PPN_DTYPE_FLOAT64 &&
+      (start < 0 || ppn_call_scalar_dtype(call, (uint32_t)start) != PPN_DTYPE_FLOAT64) &&
+      (step < 0 || ppn_call_scalar_dtype(call, (uint32_t)step) != PPN_DTYPE_FLOAT64);
   if (integers) {
     ppn_kernel_range_integers(start < 0 ? 0 : ppn_call_int(call, (uint32_t)start, 0),
                               step < 0 ? 1 : ppn_call_int(call, (uint32_t)step, 1), out);
@@ -145,7 +144,7 @@ static ppn_status_t triangle(ppn_operator_call_t* call, bool lower) {
                target = ppn_call_dense_out(call, out, out->dtype);
   if (call->status) return ppn_call_finish(call);
   ppn_kernel_band(&source, lower ? INT64_MIN : diagonal, lower ? diagonal : INT64_MAX, &target);
-  ppn_call_store(call, &target, out);
+  ppn_call_store(call, target.data, target.dtype, out);
   return ppn_call_finish(call);
 }
 

@@ -109,7 +109,7 @@ static ppn_status_t resize_nearest(ppn_operator_call_t* call, const resize_reque
   ppn_tensor_t x = ppn_call_dense(call, request->self),
                result = ppn_call_dense_out(call, out, out->dtype);
   if (!call->status) ppn_kernel_resize_nearest(&x, axes, 2, &result, call->pool);
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 
@@ -148,7 +148,7 @@ static ppn_status_t resize_bilinear(ppn_operator_call_t* call, const resize_requ
                result = ppn_call_dense_out(call, out, out->dtype);
   void* scratch = ppn_call_scratch(call, ppn_kernel_resize_scratch(axes, 2, call->pool));
   if (!call->status) ppn_kernel_resize_linear(&x, axes, 2, &result, scratch, call->pool);
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 
@@ -247,7 +247,7 @@ static ppn_status_t resize_smoothly(ppn_operator_call_t* call, const resize_requ
     apply_filter(&columns, x.data, planes * rows.in, 1, narrow);
     apply_filter(&rows, narrow, planes, columns.out, result.data);
   }
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 
@@ -313,7 +313,7 @@ static ppn_status_t run_grid_sampler(ppn_operator_call_t* call) {
                                              : PPN_SAMPLE_SYMMETRIC,
                              0, locate, &grid};
   if (!call->status) ppn_kernel_sample(&x, &sampling, &result, call->pool);
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 

@@ -149,7 +149,7 @@ static ppn_status_t gather_slices(ppn_operator_call_t* call, const ppn_tensor_t*
   if (!call->status) {
     ppn_call_fail(call, ppn_kernel_gather(&x, &i, dim, 0, &result, call->pool));
   }
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 
@@ -187,12 +187,13 @@ static ppn_status_t run_embedding(ppn_operator_call_t* call) {
   return gather_slices(call, weight, indices, 0, 5);
 }
 
-// Indices, and what is read or written at them, have the same rank; the indices are not larger, except
-// along `dim` where that is allowed.
+// Indices, and what is read or written at them, have the same rank; the indices are not larger,
+// except along `dim` where that is allowed.
 static bool check_along(ppn_operator_call_t* call, const ppn_tensor_t* index,
                         const ppn_tensor_t* other, int dim) {
   int rank = index->rank > 1 ? index->rank : 1, other_rank = other->rank > 1 ? other->rank : 1;
-  bool fits = rank == other_rank && index->rank <= other->rank + 1 && other->rank <= index->rank + 1;
+  bool fits =
+      rank == other_rank && index->rank <= other->rank + 1 && other->rank <= index->rank + 1;
   for (int i = 0; fits && i < index->rank && i < other->rank; ++i) {
     fits = i == dim || index->sizes[i] <= other->sizes[i];
   }
@@ -218,10 +219,9 @@ static ppn_status_t run_gather(ppn_operator_call_t* call) {
                result = ppn_call_dense_out(call, out, out->dtype);
   ppn_tensor_t vector = as_vector(&indices), result_vector = as_vector(&result);
   if (!call->status) {
-    ppn_call_fail(call,
-                  ppn_kernel_gather_along_axis(&x, &vector, dim, &result_vector, call->pool));
+    ppn_call_fail(call, ppn_kernel_gather_along_axis(&x, &vector, dim, &result_vector, call->pool));
   }
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 
@@ -346,7 +346,7 @@ static ppn_status_t run_masked_scatter(ppn_operator_call_t* call) {
     ppn_copy_bytes(at_offset(&result, i), taken ? from : at_offset(&self, i), size);
     if (taken) from += size;
   }
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 
@@ -359,7 +359,7 @@ static ppn_status_t run_nonzero(ppn_operator_call_t* call) {
   if (!out) return ppn_call_finish(call);
   ppn_tensor_t result = ppn_call_dense_out(call, out, out->dtype);
   if (!call->status) ppn_kernel_nonzero(self, &result);
-  ppn_call_store(call, &result, out);
+  ppn_call_store(call, result.data, result.dtype, out);
   return ppn_call_finish(call);
 }
 

@@ -96,8 +96,7 @@ static ppn_status_t run_stack(ppn_operator_call_t* call) {
   }
   if (call->status) return ppn_call_finish(call);
   ppn_tensor_t shape = ppn_view_repeat(model, dim, count);
-  ppn_tensor_t* out =
-      ppn_call_out(call, 2, common_dtype(tensors, count), shape.rank, shape.sizes);
+  ppn_tensor_t* out = ppn_call_out(call, 2, common_dtype(tensors, count), shape.rank, shape.sizes);
   for (uint32_t i = 0; out && i < count; ++i) {
     ppn_tensor_t part = ppn_view_select(out, dim, i);
     copy_part(call, tensors[i], &part);
@@ -132,8 +131,8 @@ static ppn_status_t run_split(ppn_operator_call_t* call) {
   int64_t needed = length == 0 ? 1 : size > 0 ? (length - 1) / size + 1 : 0;
   ppn_call_check(call, self->rank > 0 && (size > 0 || length == 0), PPN_STATUS_INVALID_ARGUMENT,
                  "parts of %lld elements", (long long)size);
-  ppn_call_check(call, needed == count, PPN_STATUS_INVALID_ARGUMENT,
-                 "%lld parts for %u results", (long long)needed, count);
+  ppn_call_check(call, needed == count, PPN_STATUS_INVALID_ARGUMENT, "%lld parts for %u results",
+                 (long long)needed, count);
   for (uint32_t i = 0; i < count && !call->status; ++i, start += size) {
     return_part(call, 3, i, self, dim, start, length - start < size ? length - start : size);
   }
@@ -225,7 +224,7 @@ static ppn_status_t run_roll(ppn_operator_call_t* call) {
     shifts[dim] = ((shifts[dim] + given[i] % size) % size + size) % size;
   }
   if (!call->status) shift(&source, &target, shifts, 0, call->pool);
-  if (flat) ppn_call_store(call, &kept, out);
+  if (flat) ppn_call_store(call, kept.data, kept.dtype, out);
   return ppn_call_finish(call);
 }
 
@@ -284,9 +283,9 @@ static ppn_status_t pad(ppn_operator_call_t* call, ppn_pad_mode_t mode, uint32_t
   const ppn_tensor_t* self = ppn_call_tensor(call, 0);
   int64_t amounts[2 * PPN_MAX_RANK], before[PPN_MAX_RANK] = {0}, sizes[PPN_MAX_RANK];
   int count = (int)ppn_call_ints(call, 1, amounts, 2 * PPN_MAX_RANK);
-  if (!self || !ppn_call_check(call, count % 2 == 0 && count <= 2 * self->rank,
-                               PPN_STATUS_INVALID_ARGUMENT, "%d amounts for rank %d", count,
-                               self->rank)) {
+  if (!self ||
+      !ppn_call_check(call, count % 2 == 0 && count <= 2 * self->rank, PPN_STATUS_INVALID_ARGUMENT,
+                      "%d amounts for rank %d", count, self->rank)) {
     return ppn_call_finish(call);
   }
   for (int i = 0; i < self->rank; ++i) sizes[i] = self->sizes[i];
@@ -302,8 +301,9 @@ static ppn_status_t pad(ppn_operator_call_t* call, ppn_pad_mode_t mode, uint32_t
     fits = fits && sizes[dim] + low + high >= 0;
     if (!fits) low = high = 0;
     ppn_call_check(call, fits, PPN_STATUS_INVALID_ARGUMENT,
-                   "padding of %lld and %lld for size %lld of dimension %d", (long long)amounts[2 * i],
-                   (long long)amounts[2 * i + 1], (long long)sizes[dim], dim);
+                   "padding of %lld and %lld for size %lld of dimension %d",
+                   (long long)amounts[2 * i], (long long)amounts[2 * i + 1], (long long)sizes[dim],
+                   dim);
     sizes[dim] += low + high;
   }
   ppn_element_t value = {{0}};

@@ -131,8 +131,7 @@ static ppn_status_t run_repeat(ppn_operator_call_t* call) {
   while (source.rank < rank) source = ppn_view_repeat(&source, 0, 1);
   int repeated = 0;
   for (int i = 0; i < rank; ++i) {
-    bool fits =
-        repeats[i] >= 0 && ppn_checked_multiply_i64(source.sizes[i], repeats[i], &sizes[i]);
+    bool fits = repeats[i] >= 0 && ppn_checked_multiply_i64(source.sizes[i], repeats[i], &sizes[i]);
     ppn_call_check(call, fits, PPN_STATUS_INVALID_ARGUMENT, "%lld repetitions",
                    (long long)repeats[i]);
     repeated += repeats[i] != 1;
@@ -322,10 +321,10 @@ static ppn_status_t move_pixels(ppn_operator_call_t* call, bool to_pixels) {
   const ppn_tensor_t* self = ppn_call_tensor(call, 0);
   int64_t factor = ppn_call_int(call, 1, 1);
   int channel = self ? self->rank - 3 : 0;
-  if (!self || !ppn_call_check(call, channel >= 0 && self->rank + 3 <= PPN_MAX_RANK && factor > 0 &&
-                                         factor < 1 << 20,
-                               PPN_STATUS_INVALID_ARGUMENT, "rank %d, factor %lld", self->rank,
-                               (long long)factor)) {
+  if (!self ||
+      !ppn_call_check(
+          call, channel >= 0 && self->rank + 3 <= PPN_MAX_RANK && factor > 0 && factor < 1 << 20,
+          PPN_STATUS_INVALID_ARGUMENT, "rank %d, factor %lld", self->rank, (long long)factor)) {
     return ppn_call_finish(call);
   }
   int64_t sizes[PPN_MAX_RANK], area = factor * factor;
