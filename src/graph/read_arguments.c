@@ -256,6 +256,12 @@ static ppn_status_t read_symbolic(ppn_reader_scope_t* scope, const json_t* json,
   return read_bool(scope, payload, depth, out);
 }
 
+static ppn_status_t read_optional(ppn_reader_scope_t* scope, const json_t* json, int depth,
+                                  ppn_argument_t* out) {
+  const json_t* tensor = json_object_get(json, "as_tensor");
+  return tensor ? read_named(scope, tensor, depth, out) : read_none(scope, json, depth, out);
+}
+
 // ---- Lists ----
 
 static ppn_status_t read_values(ppn_reader_scope_t* scope, const json_t* json, int depth,
@@ -319,6 +325,37 @@ static ppn_status_t read_bools(ppn_reader_scope_t* scope, const json_t* json, in
   return ppn_status_ok();
 }
 
+// Numbers or truth values of which some are symbolic: all are values, or all are literals.
+static ppn_status_t read_symbolic_list(ppn_reader_scope_t* scope, const json_t* json, int depth,
+                                       ppn_argument_t* out) {
+  ppn_argument_t item = {.kind = PPN_ARGUMENT_VALUE};
+  uint32_t count = (uint32_t)json_array_size(json), value_count = 0;
+  bool are_bools = false;
+  ppn_value_t** values;
+  double* numbers;
+  PPN_ARENA_NEW(scope->graph->arena, count, &values);
+  PPN_ARENA_NEW(scope->graph->arena, count, &numbers);
+  for (uint32_t i = 0; i < count; ++i) {
+    PPN_RETURN_IF_ERROR(read_symbolic(scope, json_array_get(json, i), depth, &item));
+    are_bools |= item.kind == PPN_ARGUMENT_BOOL;
+    value_count += item.kind == PPN_ARGUMENT_VALUE;
+    if (item.kind == PPN_ARGUMENT_VALUE) values[i] = item.u.value;
+    if (item.kind == PPN_ARGUMENT_FLOAT) numbers[i] = item.u.number;
+    if (item.kind == PPN_ARGUMENT_INT) numbers[i] = (double)item.u.integer;
+  }
+  out->count = count;
+  out->kind = value_count ? PPN_ARGUMENT_VALUES : PPN_ARGUMENT_FLOATS;
+  if (value_count) {
+    out->u.values = values;
+  } else {
+    out->u.numbers = numbers;
+  }
+  if ((value_count == 0 || value_count == count) && !are_bools) return ppn_status_ok();
+  return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                         "%s: %s has a list that mixes literals and symbolic values",
+                         scope->reader->name, scope->where ? scope->where : "the graph");
+}
+
 static ppn_status_t read_texts(ppn_reader_scope_t* scope, const json_t* json, int depth,
                                ppn_argument_t* out) {
   uint32_t count = (uint32_t)json_array_size(json);
@@ -366,6 +403,9 @@ static const struct {
     {"as_floats", read_floats},
     {"as_bools", read_bools},
     {"as_strings", read_texts},
+    {"as_optional_tensor", read_optional},
+    {"as_sym_floats", read_symbolic_list},
+    {"as_sym_bools", read_symbolic_list},
     {"as_sym_float", read_symbolic},
     {"as_sym_bool", read_symbolic},
     {"as_complex", read_complex},
@@ -384,6 +424,8 @@ ppn_status_t ppn_read_argument(ppn_reader_scope_t* scope, const json_t* json, in
       return argument_readers[i].read(scope, payload, depth, out_argument);
     }
   }
-  return ppn_status_make(PPN_STATUS_UNSUPPORTED, "%s: %s has an argument of the unknown kind '%s'",
+  return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                         "%s: %s has an argument of the kind '%s', which no supported "
+                         "operator takes",
                          scope->reader->name, scope->where ? scope->where : "the graph", tag);
 }

@@ -1,26 +1,30 @@
 // The user's own line of a node, from the stack trace PyTorch recorded (pt2.md 2.12).
 #include "graph/graph.h"
 
-static bool contains(ppn_string_view_t text, const char* part) {
+// Whether `part` is in the path, at its start or behind a slash.
+static bool has_part(ppn_string_view_t path, const char* part) {
   size_t size = strlen(part);
-  for (size_t i = 0; i + size <= text.size; ++i) {
+  for (size_t i = 0; i + size <= path.size; ++i) {
+    if (i > 0 && path.data[i - 1] != '/' && path.data[i - 1] != '\\') continue;
     size_t j = 0;
     // Windows paths have the other slash.
     while (j < size &&
-           (text.data[i + j] == part[j] || (part[j] == '/' && text.data[i + j] == '\\')))
+           (path.data[i + j] == part[j] || (part[j] == '/' && path.data[i + j] == '\\')))
       ++j;
     if (j == size) return true;
   }
   return false;
 }
 
+// PyTorch's own files, and code that it generates.
 static bool is_torch_file(ppn_string_view_t path) {
-  static const char* const parts[] = {"/torch/nn/modules/", "/torch/nn/functional.py",
-                                      "/torch/_dynamo/",    "/torch/_export/",
-                                      "/torch/export/",     "/torch/fx/",
-                                      "/torch/_functorch/", "/torch/_tensor.py"};
+  static const char* const parts[] = {"torch/nn/modules/", "torch/nn/functional.py",
+                                      "torch/_dynamo/",    "torch/_export/",
+                                      "torch/export/",     "torch/fx/",
+                                      "torch/_functorch/", "torch/_higher_order_ops/",
+                                      "torch/_tensor.py",  "<eval_with_key>"};
   for (size_t i = 0; i < PPN_COUNT_OF(parts); ++i) {
-    if (contains(path, parts[i])) return true;
+    if (has_part(path, parts[i])) return true;
   }
   return false;
 }

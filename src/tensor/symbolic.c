@@ -146,10 +146,11 @@ static void absorb_operand(const ppn_symbol_table_t* table, ppn_expression_id_t 
   if (id == 0) return;
   const ppn_expression_t* operand = ppn_expression_at(table, id);
   if (operand->depth >= expression->depth) expression->depth = (uint16_t)(operand->depth + 1);
+  expression->size += operand->size;  // no overflow: few operands, each of a limited size
   expression->is_integer = expression->is_integer && operand->is_integer;
 }
 
-// Depth and integrality follow from the operands.
+// Depth, size and integrality follow from the operands.
 static void derive_properties(const ppn_symbol_table_t* table, const int64_t* words,
                               ppn_expression_t* expression) {
   expression->is_integer = true;
@@ -200,12 +201,17 @@ ppn_status_t ppn_expression_intern(ppn_symbol_table_t* table, ppn_expression_kin
       return ppn_status_ok();
     }
   }
-  ppn_expression_t expression = {.kind = kind, .count = count, .depth = 1, .hash = hash};
+  ppn_expression_t expression = {.kind = kind, .count = count, .depth = 1, .size = 1, .hash = hash};
   derive_properties(table, words, &expression);
   if (expression.depth > PPN_SYMBOLIC_MAX_DEPTH) {
     return ppn_status_make(PPN_STATUS_OUT_OF_RANGE,
                            "a size expression is nested more than %d levels deep",
                            PPN_SYMBOLIC_MAX_DEPTH);
+  }
+  if (expression.size > PPN_SYMBOLIC_MAX_SIZE) {
+    return ppn_status_make(PPN_STATUS_OUT_OF_RANGE,
+                           "a size expression has more than %d terms when it is written out",
+                           PPN_SYMBOLIC_MAX_SIZE);
   }
   PPN_RETURN_IF_ERROR(reserve_expression(table, count));
   expression.offset = table->word_count;

@@ -22,6 +22,9 @@ enum {
   PPN_SYMBOLIC_MAX_FACTORS = 32,
   PPN_SYMBOLIC_MAX_OPERANDS = 256,
   PPN_SYMBOLIC_MAX_DEPTH = 2048,
+  // Nodes of an expression written out. Shared parts count each time: (x)**30 has 30 times x, so
+  // that a short text could otherwise take forever to evaluate or print.
+  PPN_SYMBOLIC_MAX_SIZE = 16384,
 };
 
 typedef enum ppn_expression_kind {
@@ -37,6 +40,7 @@ typedef struct ppn_expression {
   ppn_expression_kind_t kind;
   bool is_integer;  // certainly an integer
   uint16_t depth;
+  uint32_t size;   // nodes when written out
   uint32_t count;  // words
   size_t offset;   // into ppn_symbol_table.words
   uint64_t hash;

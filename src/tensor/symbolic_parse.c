@@ -138,8 +138,22 @@ static ppn_status_t skip_keywords(parser_t* parser) {
 
 // ---- Leaves of srepr text ----
 
+// Names that mean something else, or nothing, in the infix grammar are no names of symbols.
+static bool is_symbol_name(ppn_string_view_t name) {
+  static const char* const reserved[] = {"true", "True",   "false", "False",
+                                         "oo",   "int_oo", "nan",   "zoo"};
+  if (name.size == 0 || is_digit(name.data[0])) return false;
+  for (size_t i = 0; i < name.size; ++i) {
+    if (!is_name_char(name.data[i]) || name.data[i] == '.') return false;
+  }
+  for (size_t i = 0; i < PPN_COUNT_OF(reserved); ++i) {
+    if (ppn_sv_equals(name, reserved[i])) return false;
+  }
+  return true;
+}
+
 static ppn_status_t symbol_dim(parser_t* parser, ppn_string_view_t name, ppn_dim_t* out) {
-  if (name.size == 0) return syntax_error(parser, "the name of a symbol");
+  if (!is_symbol_name(name)) return syntax_error(parser, "the name of a symbol");
   uint32_t index;
   PPN_RETURN_IF_ERROR(ppn_symbol_table_add(parser->table, name, &index));
   return ppn_dim_from_symbol(parser->table, index, out);
@@ -356,6 +370,22 @@ static ppn_status_t build_call(parser_t* parser, ppn_string_view_t name, const c
   return opaque_dim(parser, ppn_sv_make(start, (size_t)(parser->cursor - start)), out);
 }
 
+// "(value, condition)" and "(a + b)*c" both start with a parenthesis: a pair has a comma inside it.
+static bool is_at_pair(parser_t* parser) {
+  if (!peek(parser, "(")) return false;
+  int depth = 0;
+  for (const char* at = parser->cursor; at < parser->end; ++at) {
+    if (*at == '(') ++depth;
+    if (*at == ')' && --depth == 0) return false;
+    if (*at == ',' && depth == 1) return true;
+    if (*at != '\'') continue;
+    do {
+      ++at;
+    } while (at < parser->end && *at != '\'');
+  }
+  return false;
+}
+
 // One operand of a call: an expression, a pair (Piecewise), or a keyword that is skipped.
 static ppn_status_t parse_operand(parser_t* parser, operands_t* operands) {
   const char* before = parser->cursor;
@@ -369,24 +399,14 @@ static ppn_status_t parse_operand(parser_t* parser, operands_t* operands) {
   if (peek(parser, "'")) {  // text operands occur only in functions we do not know
     ppn_string_view_t text;
     PPN_RETURN_IF_ERROR(parse_string(parser, &text));
-    return opaque_dim(parser, text, &operand) ? ppn_out_of_memory()
-                                              : operands_push(operands, operand);
-  }
-  bool is_pair = accept(parser, "ExprCondPair(");
-  if (!is_pair && peek(parser, "(")) {
-    // "(value, condition)" and "(a + b)*c" both start with a parenthesis: look what follows.
-    ++parser->cursor;
-    PPN_RETURN_IF_ERROR(parse_expression(parser, &operand));
-    is_pair = peek(parser, ",");
-    if (!is_pair) parser->cursor = before;
-  } else if (is_pair) {
-    PPN_RETURN_IF_ERROR(parse_expression(parser, &operand));
-  }
-  if (!is_pair) {
-    PPN_RETURN_IF_ERROR(parse_expression(parser, &operand));
+    // With its quotes: it is not the symbol of that name.
+    PPN_RETURN_IF_ERROR(opaque_dim(parser, ppn_sv_make(text.data - 1, text.size + 2), &operand));
     return operands_push(operands, operand);
   }
+  bool is_pair = accept(parser, "ExprCondPair(") || (is_at_pair(parser) && accept(parser, "("));
+  PPN_RETURN_IF_ERROR(parse_expression(parser, &operand));
   PPN_RETURN_IF_ERROR(operands_push(operands, operand));
+  if (!is_pair) return ppn_status_ok();
   PPN_RETURN_IF_ERROR(expect(parser, ","));
   PPN_RETURN_IF_ERROR(parse_expression(parser, &operand));
   PPN_RETURN_IF_ERROR(operands_push(operands, operand));

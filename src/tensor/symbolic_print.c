@@ -1,4 +1,7 @@
 // Size expressions as text, in the infix grammar (pt2.md 4.3).
+#include <math.h>
+#include <stdio.h>
+
 #include "tensor/symbolic_internal.h"
 
 static void print_dim(const ppn_symbol_table_t* table, ppn_dim_t dim, ppn_buffer_t* out);
@@ -17,6 +20,16 @@ static void print_operand(const ppn_symbol_table_t* table, ppn_dim_t dim, ppn_bu
   if (enclosed) ppn_buffer_append_text(out, ")");
 }
 
+// The base of a power: "**" groups to the right.
+static void print_base(const ppn_symbol_table_t* table, ppn_dim_t dim, ppn_buffer_t* out) {
+  bool is_power = dim.expression &&
+                  ppn_expression_at(table, dim.expression)->kind == PPN_EXPRESSION_CALL &&
+                  ppn_expression_words(table, dim.expression)[0] == PPN_FUNCTION_POWER;
+  if (is_power) ppn_buffer_append_text(out, "(");
+  print_operand(table, dim, out);
+  if (is_power) ppn_buffer_append_text(out, ")");
+}
+
 static void print_number(const int64_t* words, ppn_buffer_t* out) {
   if (words[0] == 0) {
     ppn_buffer_printf(out, "%lld/%lld", (long long)words[1], (long long)words[2]);
@@ -24,10 +37,13 @@ static void print_number(const int64_t* words, ppn_buffer_t* out) {
   }
   double value;
   memcpy(&value, &words[1], sizeof(value));
-  if (value > 1e308 || value < -1e308) {
+  if (isinf(value)) {
     ppn_buffer_append_text(out, value > 0 ? "oo" : "-oo");
   } else {
-    ppn_buffer_printf(out, "%.17g", value);
+    char text[32];
+    snprintf(text, sizeof(text), "%.17g", value);
+    // Without a point it would read back as an integer.
+    ppn_buffer_printf(out, "%s%s", text, strpbrk(text, ".en") ? "" : ".0");
   }
 }
 
@@ -43,7 +59,7 @@ static void print_call(const ppn_symbol_table_t* table, const int64_t* words, ui
     return;
   }
   if (function == PPN_FUNCTION_POWER) {
-    print_operand(table, ppn_call_operand(words, 0), out);
+    print_base(table, ppn_call_operand(words, 0), out);
     ppn_buffer_append_text(out, "**");
     print_operand(table, ppn_call_operand(words, 1), out);
     return;
@@ -66,8 +82,12 @@ static void print_product(const ppn_symbol_table_t* table, const int64_t* words,
     while (i + power < count && words[i + power] == words[i]) ++power;
     if (i) ppn_buffer_append_text(out, "*");
     ppn_dim_t factor = {0, (ppn_expression_id_t)words[i]};
-    print_operand(table, factor, out);
-    if (power > 1) ppn_buffer_printf(out, "**%u", power);
+    if (power > 1) {
+      print_base(table, factor, out);
+      ppn_buffer_printf(out, "**%u", power);
+    } else {
+      print_operand(table, factor, out);
+    }
     i += power;
   }
 }
@@ -85,7 +105,13 @@ static void print_sum(const ppn_symbol_table_t* table, const int64_t* words, uin
     uint64_t magnitude = coefficient < 0 ? 0 - (uint64_t)coefficient : (uint64_t)coefficient;
     if (magnitude != 1) ppn_buffer_printf(out, "%llu*", (unsigned long long)magnitude);
     ppn_dim_t term = {0, (ppn_expression_id_t)words[i]};
-    print_dim(table, term, out);
+    // A fraction after a factor would read as "(2*1)/2".
+    bool is_number = ppn_expression_at(table, term.expression)->kind == PPN_EXPRESSION_NUMBER;
+    if (is_number) {
+      print_operand(table, term, out);
+    } else {
+      print_dim(table, term, out);
+    }
   }
   if (words[0] == 0) return;
   uint64_t magnitude = words[0] < 0 ? 0 - (uint64_t)words[0] : (uint64_t)words[0];
