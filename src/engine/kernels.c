@@ -5,9 +5,7 @@
 
 // clang-format off
 static const ppn_engine_family_t* const families[] = {
-#ifdef PPN_WITH_ONEDNN
-    &ppn_engine_onednn,  // before our own kernels for the same operations
-#endif
+    &ppn_engine_onednn,
     &ppn_engine_shapes,
     &ppn_engine_slicing,
     &ppn_engine_indexing,
@@ -26,6 +24,7 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_attention,
     &ppn_engine_reductions,
     &ppn_engine_states,
+    &ppn_engine_normalisation,
     NULL,  // ends the list
 };
 // clang-format on

@@ -245,22 +245,10 @@ static ppn_status_t run_exp2(ppn_engine_node_t* node) {
   return ppn_status_ok();
 }
 
-// A vector with one element per channel (dimension 1) as a tensor that broadcasts to x.
-static ppn_tensor_t channel_view(const ppn_tensor_t* vector, const ppn_tensor_t* x) {
-  ppn_tensor_t view = *vector;
-  if (vector->rank != 1 || x->rank < 2) return view;
-  view.rank = x->rank - 1;
-  for (int i = 0; i < view.rank; ++i) {
-    view.sizes[i] = i == 0 ? vector->sizes[0] : 1;
-    view.strides[i] = i == 0 ? vector->strides[0] : 0;
-  }
-  return view;
-}
-
 static ppn_status_t prepare_prelu(ppn_engine_node_t* node, ppn_arena_t* arena) {
   binary_state_t* state;
   PPN_RETURN_IF_ERROR(new_binary_state(node, arena, "x", "alpha", &state));
-  state->view = channel_view(state->y, state->x);
+  state->view = ppn_channel_view(state->y, state->x->rank);
   return ppn_status_ok();
 }
 
@@ -302,8 +290,8 @@ static ppn_status_t prepare_softplus_parametric(ppn_engine_node_t* node, ppn_are
   state->x = ppn_node_input(node, "x");
   state->y = ppn_node_input(node, "alpha");
   state->z = ppn_node_input(node, "beta");
-  state->y_view = channel_view(state->y, state->x);
-  state->z_view = channel_view(state->z, state->x);
+  state->y_view = ppn_channel_view(state->y, state->x->rank);
+  state->z_view = ppn_channel_view(state->z, state->x->rank);
   node->state = state;
   return ppn_status_ok();
 }

@@ -34,24 +34,24 @@ static void run_columns(void* context, size_t begin, size_t end) {
   int last = kept->rank - 1;
   bool is_exclusive = job->options.exclusive;
   for (size_t task = begin; task < end; ++task) {
-    int64_t first = (int64_t)task % job->chunks * COLUMNS, offset, out_offset;
+    int64_t first = (int64_t)task % job->chunks * COLUMNS, offsets[2];
     int64_t count = kept->sizes[last] - first < COLUMNS ? kept->sizes[last] - first : COLUMNS;
-    ppn_reduce_space_offsets(kept, last, (int64_t)task / job->chunks, &offset, &out_offset);
-    offset += first * kept->strides[last];
-    out_offset += first * kept->other[last];
+    ppn_reduce_space_offsets(kept, last, (int64_t)task / job->chunks, offsets);
+    offsets[0] += first * kept->strides[0][last];
+    offsets[1] += first * kept->strides[1][last];
     uint64_t sums[COLUMNS] = {0}, buffer[COLUMNS], results[COLUMNS];  // or doubles
     for (int64_t i = 0; i < job->length; ++i) {
       int64_t place = job->options.reverse ? job->length - 1 - i : i;
-      const void* row = ppn_row_at(job->x->dtype, job->x->data, offset + place * job->stride);
-      row = ppn_row_view(job->x->dtype, row, kept->strides[last], count, job->type, buffer);
+      const void* row = ppn_row_at(job->x->dtype, job->x->data, offsets[0] + place * job->stride);
+      row = ppn_row_view(job->x->dtype, row, kept->strides[0][last], count, job->type, buffer);
       if (job->type == PPN_DTYPE_INT64) {
         STEP(uint64_t);
       } else {
         STEP(double);
       }
       void* out =
-          ppn_row_at_mutable(job->out->dtype, job->out->data, out_offset + place * job->out_stride);
-      ppn_row_store(job->out->dtype, out, kept->other[last], count, job->type, results);
+          ppn_row_at_mutable(job->out->dtype, job->out->data, offsets[1] + place * job->out_stride);
+      ppn_row_store(job->out->dtype, out, kept->strides[1][last], count, job->type, results);
     }
   }
 }
@@ -84,17 +84,17 @@ static void run_rows(void* context, size_t begin, size_t end) {
   const ppn_reduce_space_t* kept = &job->plan.kept;
   ppn_row_buffer_t buffer;
   for (size_t task = begin; task < end; ++task) {
-    int64_t offset, out_offset;
+    int64_t offsets[2];
     uint64_t total = 0;  // or a double
-    ppn_reduce_space_offsets(kept, kept->rank, (int64_t)task, &offset, &out_offset);
+    ppn_reduce_space_offsets(kept, kept->rank, (int64_t)task, offsets);
     for (int64_t done = 0; done < job->length; done += PPN_ROW_CHUNK) {
       int64_t count = job->length - done < PPN_ROW_CHUNK ? job->length - done : PPN_ROW_CHUNK;
       int64_t place = job->options.reverse ? job->length - done - count : done;
-      const void* row = ppn_row_at(job->x->dtype, job->x->data, offset + place * job->stride);
+      const void* row = ppn_row_at(job->x->dtype, job->x->data, offsets[0] + place * job->stride);
       ppn_row_load(job->x->dtype, row, job->stride, count, job->type, &buffer);
       scan_piece(job, count, &buffer, &total);
       void* out =
-          ppn_row_at_mutable(job->out->dtype, job->out->data, out_offset + place * job->out_stride);
+          ppn_row_at_mutable(job->out->dtype, job->out->data, offsets[1] + place * job->out_stride);
       ppn_row_store(job->out->dtype, out, job->out_stride, count, job->type, &buffer);
     }
   }
@@ -110,10 +110,11 @@ void ppn_kernel_cumulative_sum(const ppn_tensor_t* x, int axis, ppn_cumulate_opt
                         .out_stride = x->rank ? out->strides[axis] : 1};
   bool is_float = ppn_dtype_is_float(x->dtype) || ppn_dtype_is_float(out->dtype);
   job.type = is_float ? PPN_DTYPE_FLOAT64 : PPN_DTYPE_INT64;
-  ppn_reduce_plan_make(x, x->rank ? (ppn_axes_t)1 << axis : 0, out, &job.plan);
+  const ppn_tensor_t* operands[] = {x, out};
+  ppn_reduce_plan_make(operands, 2, x->rank ? (ppn_axes_t)1 << axis : 0, &job.plan);
   const ppn_reduce_space_t* kept = &job.plan.kept;
   if (kept->count == 0 || job.length == 0) return;
-  if (kept->rank > 0 && kept->strides[kept->rank - 1] < job.stride) {
+  if (kept->rank > 0 && kept->strides[0][kept->rank - 1] < job.stride) {
     int64_t columns = kept->sizes[kept->rank - 1];
     job.chunks = (columns + COLUMNS - 1) / COLUMNS;
     size_t tasks = (size_t)(kept->count / columns * job.chunks);

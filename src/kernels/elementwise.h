@@ -145,4 +145,8 @@ void ppn_kernel_ternary(ppn_ternary_t op, ppn_dtype_t compute_type, const ppn_te
                         const ppn_tensor_t* y, const ppn_tensor_t* z, const ppn_tensor_t* out,
                         ppn_thread_pool_t* pool);
 
+// A vector with one element per channel (dimension 1) as a tensor that broadcasts over `rank`
+// dimensions.
+ppn_tensor_t ppn_channel_view(const ppn_tensor_t* vector, int rank);
+
 #endif  // PPN_KERNELS_ELEMENTWISE_H_

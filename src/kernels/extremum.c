@@ -67,14 +67,14 @@ static void run_rows(void* context, size_t begin, size_t end) {
   bool is_integer = job->type == PPN_DTYPE_INT64;
   ppn_row_buffer_t buffer;
   for (size_t task = begin; task < end; ++task) {
-    int64_t offset, out_offset, index = -1;
+    int64_t offsets[2], index = -1;
     double number = job->largest ? -INFINITY : INFINITY, no_offset = 0;
     int64_t integer = job->largest ? INT64_MIN : INT64_MAX;
-    ppn_reduce_space_offsets(kept, kept->rank, (int64_t)task, &offset, &out_offset);
+    ppn_reduce_space_offsets(kept, kept->rank, (int64_t)task, offsets);
     for (int pass = 0; pass < 2; ++pass) {
       for (int64_t done = 0; done < job->length && index < 0; done += PPN_ROW_CHUNK) {
         int64_t count = job->length - done < PPN_ROW_CHUNK ? job->length - done : PPN_ROW_CHUNK;
-        const void* row = ppn_row_at(job->x->dtype, job->x->data, offset + done * job->stride);
+        const void* row = ppn_row_at(job->x->dtype, job->x->data, offsets[0] + done * job->stride);
         row = ppn_row_view(job->x->dtype, row, job->stride, count, job->type, &buffer);
         if (pass == 0) {
           fold->row(row, count, &no_offset, is_integer ? (void*)&integer : (void*)&number);
@@ -84,7 +84,7 @@ static void run_rows(void* context, size_t begin, size_t end) {
         }
       }
     }
-    store(job, out_offset, 1, 1, is_integer ? PPN_DTYPE_INT64 : PPN_DTYPE_FLOAT64,
+    store(job, offsets[1], 1, 1, is_integer ? PPN_DTYPE_INT64 : PPN_DTYPE_FLOAT64,
           is_integer ? (const void*)&integer : (const void*)&number, &index);
   }
 }
@@ -135,23 +135,23 @@ static void run_columns(void* context, size_t begin, size_t end) {
   const extremum_job_t* job = context;
   const ppn_reduce_space_t* kept = &job->plan.kept;
   int last = kept->rank - 1;
-  int64_t step = kept->strides[last];
+  int64_t step = kept->strides[0][last];
   ppn_dtype_t dtype = job->x->dtype;
   for (size_t task = begin; task < end; ++task) {
-    int64_t first = (int64_t)task % job->chunks * COLUMNS, offset, out_offset;
+    int64_t first = (int64_t)task % job->chunks * COLUMNS, offsets[2];
     int64_t count = kept->sizes[last] - first < COLUMNS ? kept->sizes[last] - first : COLUMNS;
-    ppn_reduce_space_offsets(kept, last, (int64_t)task / job->chunks, &offset, &out_offset);
+    ppn_reduce_space_offsets(kept, last, (int64_t)task / job->chunks, offsets);
     column_values_t best, buffer;
     int64_t indices[COLUMNS] = {0};
-    const void* data = ppn_row_at(dtype, job->x->data, offset + first * step);
+    const void* data = ppn_row_at(dtype, job->x->data, offsets[0] + first * step);
     ppn_row_load(dtype, data, step, count, job->type, &best);
     for (int64_t place = 1; place < job->length; ++place) {
       const void* row = ppn_row_at(dtype, data, place * job->stride);
       row = ppn_row_view(dtype, row, step, count, job->type, &buffer);
       update(job, row, place, count, &best, indices);
     }
-    store(job, out_offset + first * kept->other[last], kept->other[last], count, job->type, &best,
-          indices);
+    store(job, offsets[1] + first * kept->strides[1][last], kept->strides[1][last], count,
+          job->type, &best, indices);
   }
 }
 
@@ -166,10 +166,12 @@ void ppn_kernel_extremum(bool largest, const ppn_tensor_t* x, int axis,
                         .length = x->rank ? x->sizes[axis] : 1,
                         .stride = x->rank ? x->strides[axis] : 1};
   ppn_axes_t axes = x->rank ? (ppn_axes_t)1 << axis : 0;
-  ppn_reduce_plan_make(x, axes, out_values ? out_values : out_indices, &job.plan);
+  ppn_tensor_t view = ppn_reduce_keep_dimensions(out_values ? out_values : out_indices, x, axes);
+  const ppn_tensor_t* operands[] = {x, &view};
+  ppn_reduce_plan_make(operands, 2, axes, &job.plan);
   const ppn_reduce_space_t* kept = &job.plan.kept;
   if (kept->count == 0 || job.length == 0) return;
-  if (kept->rank > 0 && kept->strides[kept->rank - 1] < job.stride) {
+  if (kept->rank > 0 && kept->strides[0][kept->rank - 1] < job.stride) {
     int64_t columns = kept->sizes[kept->rank - 1];
     job.chunks = (columns + COLUMNS - 1) / COLUMNS;
     size_t tasks = (size_t)(kept->count / columns * job.chunks);

@@ -20,6 +20,9 @@ extern const ppn_map_functions_t ppn_map_functions_float32_avx512;
 extern const ppn_map_functions_t ppn_map_functions_float64;
 extern const ppn_map_functions_t ppn_map_functions_int64;
 
+// For a compute type, by the fastest instructions of this CPU.
+const ppn_map_functions_t* ppn_map_functions_of(ppn_dtype_t compute_type);
+
 // One loop over `expression`, which sees x, y, z (elements) and alpha, beta, gamma (parameters),
 // all of type `type`; the condition of a selection is a byte. Iterations are independent: the
 // result may lie over an input.

@@ -146,25 +146,25 @@ static void store(const reduce_job_t* job, int64_t offset, int64_t stride, int64
 
 // ---- The innermost dimension is reduced: one result at a time ----
 
-static void fold_rows(const reduce_job_t* job, ppn_fold_kind_t kind, int64_t offset,
+static void fold_rows(const reduce_job_t* job, ppn_fold_kind_t kind, const int64_t* start,
                       const total_t* fold_offset, total_t* total) {
   const ppn_reduce_space_t* space = &job->plan.reduced;
   ppn_row_buffer_t buffer;
   int last = space->rank - 1;
-  int64_t index[PPN_MAX_RANK] = {0};
-  bool is_dense = job->x->dtype == job->type && space->strides[last] == 1;
+  int64_t index[PPN_MAX_RANK] = {0}, offsets[2] = {start[0], start[1]};
+  int64_t stride = space->strides[0][last];
+  bool is_dense = job->x->dtype == job->type && stride == 1;
   *total = start_of(kind, job->type);
   do {
     for (int64_t done = 0; done < space->sizes[last];) {
       int64_t part = space->sizes[last] - done;
       if (!is_dense && part > PPN_ROW_CHUNK) part = PPN_ROW_CHUNK;
-      const void* row =
-          ppn_row_at(job->x->dtype, job->x->data, offset + done * space->strides[last]);
-      row = ppn_row_view(job->x->dtype, row, space->strides[last], part, job->type, &buffer);
+      const void* row = ppn_row_at(job->x->dtype, job->x->data, offsets[0] + done * stride);
+      row = ppn_row_view(job->x->dtype, row, stride, part, job->type, &buffer);
       job->folds[kind].row(row, part, fold_offset, total);
       done += part;
     }
-  } while (ppn_reduce_space_next(space, last, index, &offset));
+  } while (ppn_reduce_space_next(space, last, index, offsets));
 }
 
 static bool needs_offset(ppn_reduction_t reduction, ppn_fold_kind_t* out_kind) {
@@ -175,60 +175,61 @@ static bool needs_offset(ppn_reduction_t reduction, ppn_fold_kind_t* out_kind) {
 static void run_rows(void* context, size_t begin, size_t end) {
   const reduce_job_t* job = context;
   for (size_t i = begin; i < end; ++i) {
-    int64_t offset, out_offset;
-    ppn_reduce_space_offsets(&job->plan.kept, job->plan.kept.rank, (int64_t)i, &offset,
-                             &out_offset);
+    int64_t offsets[2];
+    ppn_reduce_space_offsets(&job->plan.kept, job->plan.kept.rank, (int64_t)i, offsets);
     total_t fold_offset = {.integer = 0}, total;
     ppn_fold_kind_t first;
     if (needs_offset(job->reduction, &first)) {
-      fold_rows(job, first, offset, &fold_offset, &total);
+      fold_rows(job, first, offsets, &fold_offset, &total);
       make_offsets(job, 1, &total);
       fold_offset = total;
     }
-    fold_rows(job, fold_of(job->reduction), offset, &fold_offset, &total);
+    fold_rows(job, fold_of(job->reduction), offsets, &fold_offset, &total);
     finish(job, 1, &fold_offset, &total);
-    store(job, out_offset, 1, 1, &total);
+    store(job, offsets[1], 1, 1, &total);
   }
 }
 
 // ---- The innermost dimension is kept: as many results as a chunk holds ----
 
 static void fold_columns(const reduce_job_t* job, ppn_fold_kind_t kind, int64_t offset,
-                         int64_t stride, int64_t count, const total_t* offsets, total_t* totals) {
+                         int64_t stride, int64_t count, const total_t* fold_offsets,
+                         total_t* totals) {
   const ppn_reduce_space_t* space = &job->plan.reduced;
   ppn_row_buffer_t buffer;
-  int64_t index[PPN_MAX_RANK] = {0};
+  int64_t index[PPN_MAX_RANK] = {0}, offsets[2] = {offset, 0};
   total_t start = start_of(kind, job->type);
   for (int64_t i = 0; i < count; ++i) totals[i] = start;
   do {
-    const void* row = ppn_row_at(job->x->dtype, job->x->data, offset);
+    const void* row = ppn_row_at(job->x->dtype, job->x->data, offsets[0]);
     row = ppn_row_view(job->x->dtype, row, stride, count, job->type, &buffer);
-    job->folds[kind].columns(row, count, offsets, totals);
-  } while (ppn_reduce_space_next(space, space->rank, index, &offset));
+    job->folds[kind].columns(row, count, fold_offsets, totals);
+  } while (ppn_reduce_space_next(space, space->rank, index, offsets));
 }
 
 static void run_columns(void* context, size_t begin, size_t end) {
   const reduce_job_t* job = context;
   const ppn_reduce_space_t* kept = &job->plan.kept;
   int last = kept->rank - 1;
+  int64_t stride = kept->strides[0][last];
   for (size_t i = begin; i < end; ++i) {
     int64_t first_column = (int64_t)i % job->chunks * PPN_ROW_CHUNK;
     int64_t count = kept->sizes[last] - first_column;
     if (count > PPN_ROW_CHUNK) count = PPN_ROW_CHUNK;
-    int64_t offset, out_offset;
-    ppn_reduce_space_offsets(kept, last, (int64_t)i / job->chunks, &offset, &out_offset);
-    offset += first_column * kept->strides[last];
-    out_offset += first_column * kept->other[last];
-    total_t totals[PPN_ROW_CHUNK], offsets[PPN_ROW_CHUNK];
+    int64_t offsets[2];
+    ppn_reduce_space_offsets(kept, last, (int64_t)i / job->chunks, offsets);
+    offsets[0] += first_column * stride;
+    offsets[1] += first_column * kept->strides[1][last];
+    total_t totals[PPN_ROW_CHUNK], fold_offsets[PPN_ROW_CHUNK];
     ppn_fold_kind_t first;
     if (needs_offset(job->reduction, &first)) {
       // Sums and maxima do not look at offsets.
-      fold_columns(job, first, offset, kept->strides[last], count, totals, offsets);
-      make_offsets(job, count, offsets);
+      fold_columns(job, first, offsets[0], stride, count, totals, fold_offsets);
+      make_offsets(job, count, fold_offsets);
     }
-    fold_columns(job, fold_of(job->reduction), offset, kept->strides[last], count, offsets, totals);
-    finish(job, count, offsets, totals);
-    store(job, out_offset, kept->other[last], count, totals);
+    fold_columns(job, fold_of(job->reduction), offsets[0], stride, count, fold_offsets, totals);
+    finish(job, count, fold_offsets, totals);
+    store(job, offsets[1], kept->strides[1][last], count, totals);
   }
 }
 
@@ -240,28 +241,27 @@ static void fill_empty(const reduce_job_t* job) {
   total_t offset = {.number = 0}, total = start_of(fold_of(job->reduction), job->type);
   finish(job, 1, &offset, &total);
   for (int64_t i = 0; i < kept->count; ++i) {
-    int64_t unused, out_offset;
-    ppn_reduce_space_offsets(kept, kept->rank, i, &unused, &out_offset);
-    store(job, out_offset, 1, 1, &total);
+    int64_t offsets[2];
+    ppn_reduce_space_offsets(kept, kept->rank, i, offsets);
+    store(job, offsets[1], 1, 1, &total);
   }
 }
 
 void ppn_kernel_reduce(ppn_reduction_t reduction, const ppn_tensor_t* x, ppn_axes_t axes,
                        double correction, const ppn_tensor_t* out, ppn_thread_pool_t* pool) {
-  reduce_job_t job = {.reduction = reduction, .x = x, .out = out, .correction = correction};
+  ppn_tensor_t view = ppn_reduce_keep_dimensions(out, x, axes);
+  const ppn_tensor_t* operands[] = {x, &view};
+  reduce_job_t job = {.reduction = reduction, .x = x, .out = &view, .correction = correction};
   job.type = element_type(reduction, x, out);
   job.folds = ppn_folds_of(job.type);
-  ppn_reduce_plan_make(x, axes, out, &job.plan);
+  ppn_reduce_plan_make(operands, 2, axes, &job.plan);
   ppn_reduce_space_t *kept = &job.plan.kept, *reduced = &job.plan.reduced;
   if (kept->count == 0) return;
   if (reduced->count == 0) {
     fill_empty(&job);
     return;
   }
-  bool by_columns =
-      kept->rank > 0 &&
-      (reduced->rank == 0 || kept->strides[kept->rank - 1] < reduced->strides[reduced->rank - 1]);
-  if (by_columns) {
+  if (ppn_reduce_plan_by_columns(&job.plan)) {
     int64_t columns = kept->sizes[kept->rank - 1];
     job.chunks = (columns + PPN_ROW_CHUNK - 1) / PPN_ROW_CHUNK;
     size_t tasks = (size_t)(kept->count / columns * job.chunks);
@@ -271,7 +271,7 @@ void ppn_kernel_reduce(ppn_reduction_t reduction, const ppn_tensor_t* x, ppn_axe
   }
   if (reduced->rank == 0) {
     reduced->rank = 1;
-    reduced->sizes[0] = reduced->strides[0] = 1;
+    reduced->sizes[0] = reduced->strides[0][0] = 1;
   }
   ppn_thread_pool_parallel_for(pool, (size_t)kept->count, (size_t)(WORK / reduced->count + 1),
                                run_rows, &job);
