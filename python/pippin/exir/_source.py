@@ -37,7 +37,12 @@ class TorchSource:
 
     def __init__(self, program):
         from torch._export.serde.serialize import serialize
+        from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+        # Weights that are tensor subclasses (quantised ones) have their parts as inputs of the graph only once torch has
+        # taken them apart.
+        if any(is_traceable_wrapper_subclass(value) for value in program.state_dict.values()):
+            program = program.run_decompositions({})
         self.program = program
         artifact = serialize(
             program, serialize_state_dict=False, serialize_constants=False, serialize_example_inputs=False
