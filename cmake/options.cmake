@@ -15,7 +15,8 @@ set(CMAKE_C_EXTENSIONS OFF)
 
 find_program(PIPPIN_CCACHE ccache)
 if(PIPPIN_CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
-  set(CMAKE_C_COMPILER_LAUNCHER ${PIPPIN_CCACHE})
+  # Relative paths, so that build directories and clones share what they compile.
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_CURRENT_SOURCE_DIR} ${PIPPIN_CCACHE})
 endif()
 
 add_library(pippin_flags INTERFACE)
