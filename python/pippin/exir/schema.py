@@ -1,0 +1,5 @@
+"""ExecuTorch's schema objects; needs the executorch package."""
+
+from pippin._official import reexport
+
+reexport("exir.schema", globals())
