@@ -62,8 +62,14 @@ ppn_status_t ppn_edge_program_replace_value(ppn_edge_program_t* program, const c
   return ppn_status_ok();
 }
 
+// An operator that we know nothing of counts as pure, as it does for torch.fx: whoever asks for
+// this has seen that nobody uses its results.
+static bool has_known_effects(const ppn_node_t* node) {
+  return node->op && ppn_aten_has_side_effects(node);
+}
+
 ppn_status_t ppn_edge_program_eliminate_dead_code(ppn_edge_program_t* program, const char* method) {
   ppn_graph_t* graph = NULL;
   PPN_RETURN_IF_ERROR(find_method(program, method, &graph));
-  return ppn_graph_eliminate_dead_code(graph, ppn_aten_has_side_effects);
+  return ppn_graph_eliminate_dead_code(graph, has_known_effects);
 }

@@ -65,6 +65,31 @@ static ppn_dtype_t number_type(const ppn_node_t* node, const ppn_argument_t* num
   return dtype == PPN_DTYPE_INVALID ? PPN_DTYPE_BOOL : dtype;
 }
 
+// The type that a symbolic number takes: like a literal of its kind.
+static ppn_dtype_t symbol_type(const ppn_node_t* node, const ppn_value_t* symbol) {
+  ppn_argument_t number = {.kind = symbol->kind == PPN_VALUE_SYM_FLOAT  ? PPN_ARGUMENT_FLOAT
+                                   : symbol->kind == PPN_VALUE_SYM_BOOL ? PPN_ARGUMENT_BOOL
+                                                                        : PPN_ARGUMENT_INT};
+  return number_type(node, &number);
+}
+
+// A symbolic number given to a tensor parameter (the size in "x * x.shape[0]") becomes a tensor.
+static ppn_status_t lift_symbol(ppn_exported_program_t* program, ppn_node_t* node,
+                                ppn_argument_t* argument) {
+  ppn_aten_emitter_t emitter = {program, program->graph, node, node};
+  ppn_tensor_meta_t meta = {.dtype = symbol_type(node, argument->u.value)};
+  ppn_argument_t arguments[] = {ppn_argument_value("s", argument->u.value),
+                                ppn_argument_dtype("dtype", meta.dtype)};
+  return ppn_aten_emit_typed(&emitter, "aten::scalar_tensor", arguments, 2, &meta,
+                             &argument->u.value, 1);
+}
+
+static bool is_symbol(const ppn_argument_t* argument) {
+  if (argument->kind != PPN_ARGUMENT_VALUE) return false;
+  ppn_value_kind_t kind = argument->u.value->kind;
+  return kind == PPN_VALUE_SYM_INT || kind == PPN_VALUE_SYM_FLOAT || kind == PPN_VALUE_SYM_BOOL;
+}
+
 // A Python number given to a tensor parameter becomes a constant.
 static ppn_status_t lift_numbers(ppn_exported_program_t* program, ppn_node_t* node) {
   for (uint32_t i = 0; node->op && i < node->argument_count; ++i) {
@@ -74,7 +99,9 @@ static ppn_status_t lift_numbers(ppn_exported_program_t* program, ppn_node_t* no
     uint8_t data[16] = {0};
     bool is_number = argument->kind == PPN_ARGUMENT_INT || argument->kind == PPN_ARGUMENT_FLOAT ||
                      argument->kind == PPN_ARGUMENT_BOOL;
-    if (parameter->type != PPN_ATEN_TENSOR || parameter->is_list || !is_number) continue;
+    if (parameter->type != PPN_ATEN_TENSOR || parameter->is_list) continue;
+    if (is_symbol(argument)) PPN_RETURN_IF_ERROR(lift_symbol(program, node, argument));
+    if (!is_number) continue;
     if (!ppn_argument_as_double(argument, &number)) continue;
     ppn_dtype_t dtype = number_type(node, argument);
     if (argument->kind == PPN_ARGUMENT_INT && !ppn_dtype_is_float(dtype)) {

@@ -1,6 +1,7 @@
 #include "executorch/constants.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/hash.h"
@@ -35,6 +36,18 @@ bool ppn_dim_order_of_strides(int rank, const int64_t* sizes, const int64_t* str
     expected *= sizes[dim];
   }
   for (int i = 0; i < rank && !is_dense; ++i) out_order[i] = (uint8_t)i;
+  return is_dense;
+}
+
+bool ppn_dim_order_of_constant(const ppn_constant_t* constant, uint8_t* out_order) {
+  static const uint8_t channels_last[] = {0, 2, 3, 1};
+  int rank = constant->rank;
+  bool is_dense = ppn_dim_order_of_strides(rank, constant->sizes, constant->strides, out_order);
+  bool is_channels_last = rank == 4 && memcmp(out_order, channels_last, 4) == 0;
+  for (int i = 0; i < rank && !is_channels_last; ++i) {
+    is_dense &= out_order[i] == i;
+    out_order[i] = (uint8_t)i;
+  }
   return is_dense;
 }
 
@@ -122,8 +135,7 @@ static ppn_status_t make_entry(const ppn_constant_t* constant, pooled_t* out_ent
     view->strides[i] = constant->strides[i];
   }
   uint8_t order[PPN_MAX_RANK];
-  out_entry->is_dense =
-      numel <= 1 || ppn_dim_order_of_strides(view->rank, view->sizes, view->strides, order);
+  out_entry->is_dense = numel <= 1 || ppn_dim_order_of_constant(constant, order);
   return ppn_status_ok();
 }
 

@@ -18,6 +18,10 @@ typedef struct ppn_constant_pool {
 bool ppn_dim_order_of_strides(int rank, const int64_t* sizes, const int64_t* strides,
                               uint8_t* out_order);
 
+// The same for a constant. ExecuTorch's kernels read contiguous and channels-last constants only,
+// so any other order counts as not dense.
+bool ppn_dim_order_of_constant(const ppn_constant_t* constant, uint8_t* out_order);
+
 // `out_index` is what a tensor's data_buffer_idx says: 1 for the first. Constants of equal size are
 // told apart by hash, others by size alone, so most are read only when they are written.
 ppn_status_t ppn_constant_pool_add(ppn_constant_pool_t* pool, const ppn_constant_t* constant,

@@ -68,12 +68,16 @@ static ppn_status_t describe_input_layout(ppn_method_emitter_t* emitter, const p
   uint8_t order[PPN_MAX_RANK];
   const ppn_tensor_meta_t* meta = &value->tensor;
   if (!constant && !meta->strides) return ppn_status_ok();
-  for (int i = 0; i < meta->rank; ++i) {
-    if (!constant && meta->strides[i].value < 0) return ppn_status_ok();
-    sizes[i] = constant ? constant->sizes[i] : meta->sizes[i].value;
-    strides[i] = constant ? constant->strides[i] : meta->strides[i].value;
+  for (int i = 0; i < meta->rank && !constant; ++i) {
+    if (meta->strides[i].value < 0) return ppn_status_ok();
+    sizes[i] = meta->sizes[i].value;
+    strides[i] = meta->strides[i].value;
   }
-  ppn_dim_order_of_strides(meta->rank, sizes, strides, order);
+  if (constant) {
+    ppn_dim_order_of_constant(constant, order);
+  } else {
+    ppn_dim_order_of_strides(meta->rank, sizes, strides, order);
+  }
   return set_dim_order(emitter, &emitter->values[value->id], order, meta->rank);
 }
 
