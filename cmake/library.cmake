@@ -17,6 +17,15 @@ install(EXPORT pippin-targets NAMESPACE pippin:: DESTINATION ${CMAKE_INSTALL_LIB
 include(CMakePackageConfigHelpers)
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/pippin-config-version.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/pippin-config-version.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/pippin)
+# Found relative to itself, so that an installed folder can be moved.
+file(RELATIVE_PATH PIPPIN_PKGCONFIG_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+set(PIPPIN_LIBS_PRIVATE "-lpthread -lm")
+if(PIPPIN_WITH_ONEDNN AND DNNL_LIBRARY)
+  string(PREPEND PIPPIN_LIBS_PRIVATE "-ldnnl ")
+  if(OpenMP_C_FOUND)
+    string(APPEND PIPPIN_LIBS_PRIVATE " ${OpenMP_C_FLAGS}")
+  endif()
+endif()
 configure_file(${CMAKE_CURRENT_SOURCE_DIR}/cmake/pippin.pc.in ${CMAKE_CURRENT_BINARY_DIR}/pippin.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/pippin.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
