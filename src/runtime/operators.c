@@ -15,6 +15,9 @@ static const ppn_operator_family_t* const families[] = {
     &ppn_operators_products,
     &ppn_operators_convolution,
     &ppn_operators_pooling,
+    &ppn_operators_elementwise,
+    &ppn_operators_reductions,
+    &ppn_operators_normalisation,
     NULL,  // ends the list
 };
 
