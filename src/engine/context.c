@@ -40,6 +40,7 @@ static ppn_status_t fill_context(ppn_engine_context_t* context, const ppn_engine
   interpreter->function = function;
   interpreter->constants = model->constants;
   interpreter->environment.numerics = model->options.numerics;
+  interpreter->environment.packs = model->packs;
   PPN_RETURN_IF_ERROR(
       ppn_thread_pool_create(model->options.thread_count, &interpreter->environment.pool));
   context->states = calloc(function->input_count + 1, sizeof(*context->states));

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 // Plans kept for each place that plans start at.
-#define MAXIMUM_PLANS 8
+#define MAXIMUM_PLANS 4
 // Values with more elements than this are never parameters whose elements sizes depend on.
 #define MAXIMUM_PARAMETER 1024
 

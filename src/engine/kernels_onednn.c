@@ -39,6 +39,7 @@ static ppn_status_t begin(ppn_engine_node_t* node, ppn_arena_t* arena, state_t**
     if (node->fused[i].kind == PPN_ENGINE_FUSED_ADD) (*out_state)->added = &node->fused[i];
   }
   *out_request = (ppn_onednn_request_t){
+      .packs = node->environment->packs,
       .x = x,
       .x_layout = layout_of(node, "x"),
       .y = &node->outputs[0],

@@ -39,6 +39,9 @@ static void desc_release(own_desc_t* desc) {
   if (*desc) dnnl_memory_desc_destroy(*desc);
   *desc = NULL;
 }
+static dnnl_status_t desc_copy(own_desc_t* out, desc_t desc) {
+  return dnnl_memory_desc_clone(out, desc);
+}
 static dnnl_status_t append_sum(dnnl_post_ops_t ops) {
   return dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef);
 }
@@ -81,6 +84,10 @@ static dnnl_status_t desc_any(own_desc_t* out, int rank, const dnnl_dims_t sizes
 }
 static void desc_release(own_desc_t* desc) {
   (void)desc;
+}
+static dnnl_status_t desc_copy(own_desc_t* out, desc_t desc) {
+  *out = *desc;
+  return dnnl_success;
 }
 static dnnl_status_t append_sum(dnnl_post_ops_t ops) {
   return dnnl_post_ops_append_sum(ops, 1);
@@ -135,6 +142,20 @@ typedef struct reorder {
   dnnl_memory_t from, to;
 } reorder_t;
 
+// A packed weight.
+typedef struct packed {
+  struct packed* next;
+  const void* source;
+  own_desc_t desc;
+  void* memory;
+  int references;
+} packed_t;
+
+struct ppn_onednn_packs {
+  pthread_mutex_t lock;
+  packed_t* list;
+};
+
 enum { MAX_ARGUMENTS = 8 };
 
 struct ppn_onednn {
@@ -144,7 +165,9 @@ struct ppn_onednn {
   dnnl_exec_arg_t arguments[MAX_ARGUMENTS];
   int argument_count;
   dnnl_memory_t x, other, y, scratchpad;  // among the arguments
-  void *weight, *bias;                    // packed
+  ppn_onednn_packs_t* packs;
+  packed_t* weight;  // one of `packs`
+  void* bias;
   reorder_t take_x;  // x into the layout that the primitive wants, in scratch memory
   reorder_t take_added;
   size_t x_size;  // of the reordered x
@@ -307,6 +330,77 @@ static ppn_status_t pack(dnnl_stream_t stream, const ppn_tensor_t* constant, des
   return status;
 }
 
+ppn_status_t ppn_onednn_packs_create(ppn_onednn_packs_t** out_packs) {
+  *out_packs = calloc(1, sizeof(**out_packs));
+  if (!*out_packs) return ppn_out_of_memory();
+  pthread_mutex_init(&(*out_packs)->lock, NULL);
+  return ppn_status_ok();
+}
+
+void ppn_onednn_packs_free(ppn_onednn_packs_t* packs) {
+  if (!packs) return;
+  pthread_mutex_destroy(&packs->lock);
+  free(packs);  // primitives are gone, and packed weights with them
+}
+
+static void packed_free(packed_t* packed) {
+  desc_release(&packed->desc);
+  free(packed->memory);
+  free(packed);
+}
+
+static void packed_release(ppn_onednn_packs_t* packs, packed_t* packed) {
+  if (!packed) return;
+  pthread_mutex_lock(&packs->lock);
+  if (--packed->references == 0) {
+    packed_t** link = &packs->list;
+    while (*link != packed) link = &(*link)->next;
+    *link = packed->next;
+    packed_free(packed);
+  }
+  pthread_mutex_unlock(&packs->lock);
+}
+
+static ppn_status_t make_packed(ppn_onednn_packs_t* packs, dnnl_stream_t stream,
+                                const ppn_tensor_t* constant, desc_t from, desc_t to,
+                                packed_t** out_packed) {
+  packed_t* packed = calloc(1, sizeof(*packed));
+  if (!packed) return ppn_out_of_memory();
+  packed->source = constant->data;
+  packed->references = 1;
+  ppn_status_t status = fail(desc_copy(&packed->desc, to));
+  if (!status) status = pack(stream, constant, from, to, &packed->memory);
+  if (status) {
+    packed_free(packed);
+    return status;
+  }
+  packed->next = packs->list;
+  packs->list = packed;
+  *out_packed = packed;
+  return status;
+}
+
+// The constant packed as `to` says: one that there is already, or a new one.
+static ppn_status_t get_packed(ppn_onednn_packs_t* packs, dnnl_stream_t stream,
+                               const ppn_tensor_t* constant, desc_t from, desc_t to,
+                               packed_t** out_packed) {
+  ppn_status_t status = ppn_status_ok();
+  pthread_mutex_lock(&packs->lock);
+  packed_t* packed = packs->list;
+  while (packed &&
+         !(packed->source == constant->data && dnnl_memory_desc_equal(DESC(packed->desc), to))) {
+    packed = packed->next;
+  }
+  if (packed) {
+    ++packed->references;
+    *out_packed = packed;
+  } else {
+    status = make_packed(packs, stream, constant, from, to, out_packed);
+  }
+  pthread_mutex_unlock(&packs->lock);
+  return status;
+}
+
 // ---- Making ready ----
 
 static ppn_status_t add_argument(ppn_onednn_t* onednn, int index, desc_t desc, void* data,
@@ -379,8 +473,10 @@ static ppn_status_t take_x(ppn_onednn_t* onednn, const ppn_onednn_request_t* req
 static ppn_status_t take_constants(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
                                    desc_t weight) {
   desc_t packed = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 0);
-  PPN_RETURN_IF_ERROR(pack(onednn->stream, request->weight, weight, packed, &onednn->weight));
-  PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_WEIGHTS, packed, onednn->weight, NULL));
+  onednn->packs = request->packs;
+  PPN_RETURN_IF_ERROR(
+      get_packed(request->packs, onednn->stream, request->weight, weight, packed, &onednn->weight));
+  PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_WEIGHTS, packed, onednn->weight->memory, NULL));
   if (!request->bias) return ppn_status_ok();
   desc_t bias = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 1);
   int64_t count = ppn_tensor_numel(request->y) > 0
@@ -436,7 +532,7 @@ void ppn_onednn_free(ppn_onednn_t* onednn) {
   if (onednn->primitive) dnnl_primitive_destroy(onednn->primitive);
   if (onednn->desc) dnnl_primitive_desc_destroy(onednn->desc);
   if (onednn->stream) dnnl_stream_destroy(onednn->stream);
-  free(onednn->weight);
+  packed_release(onednn->packs, onednn->weight);
   free(onednn->bias);
   free(onednn);
 }
@@ -706,6 +802,15 @@ ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn, const ppn_onednn_operands_t* o
 }
 
 #else
+
+ppn_status_t ppn_onednn_packs_create(ppn_onednn_packs_t** out_packs) {
+  *out_packs = NULL;
+  return ppn_status_ok();
+}
+
+void ppn_onednn_packs_free(ppn_onednn_packs_t* packs) {
+  (void)packs;
+}
 
 bool ppn_engine_layout_equal(const ppn_engine_layout_t* a, const ppn_engine_layout_t* b) {
   return a == b;

@@ -12,12 +12,21 @@
 
 #include "engine/windows.h"
 
+// Packed constants that primitives share: several plans of a model pack each weight once, as long
+// as they want it packed the same way. Thread-safe. Must outlive the primitives.
+typedef struct ppn_onednn_packs ppn_onednn_packs_t;
+
+ppn_status_t ppn_onednn_packs_create(ppn_onednn_packs_t** out_packs) PPN_MUST_USE;
+void ppn_onednn_packs_free(ppn_onednn_packs_t* packs);
+
 // A primitive with its packed constants. Used by one thread at a time.
 typedef struct ppn_onednn ppn_onednn_t;
 
-// What all creating functions have in common: sizes of `x` and `y` are read, never their data.
+// What all creating functions have in common: sizes of `x` and `y` are read, never their data. The
+// weight's data must stay where it is for as long as `packs` lives.
 // Errors: UNSUPPORTED when oneDNN has no fast implementation.
 typedef struct ppn_onednn_request {
+  ppn_onednn_packs_t* packs;
   const ppn_tensor_t* x;
   const ppn_engine_layout_t* x_layout;  // NULL: row-major
   const ppn_tensor_t* y;
