@@ -33,12 +33,11 @@ static uint64_t load_u64(const uint8_t* at) {
 static ppn_status_t read_header(ppn_pte_file_t* file) {
   ppn_span_t bytes = file->bytes;
   file->flatbuffer = bytes;
-  const uint8_t* header = bytes.data + PREFIX_SIZE;
   if (bytes.size < PREFIX_SIZE) {
-    return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                           "the file has %zu bytes: too short for an ExecuTorch program",
-                           bytes.size);
+    return ppn_pte_invalid(file, bytes.data + bytes.size,
+                           "the file ends here: too short for an ExecuTorch program");
   }
+  const uint8_t* header = bytes.data + PREFIX_SIZE;
   if (bytes.size < PREFIX_SIZE + MINIMUM_HEADER_SIZE + 8 ||
       memcmp(header, PPN_PTE_EXTENDED_HEADER_MAGIC, 4) != 0) {
     return NULL;  // no header: the whole file is the FlatBuffer
