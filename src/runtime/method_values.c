@@ -47,12 +47,18 @@ static ppn_status_t place_constant(ppn_method_t* method, const ppn_pte_tensor_t*
   return NULL;
 }
 
+// A mutable buffer that the program leaves to its host, under its name.
+static ppn_status_t place_buffer(ppn_method_t* method, ppn_runtime_tensor_t* tensor) {
+  tensor->capacity = ppn_tensor_size(&tensor->view);
+  tensor->view.data = ppn_arena_alloc(&method->arena, tensor->capacity);
+  return tensor->view.data ? NULL : ppn_out_of_memory();
+}
+
 static ppn_status_t place(ppn_method_t* method, const ppn_pte_tensor_t* source,
                           ppn_runtime_tensor_t* tensor) {
   const ppn_pte_file_t* file = method->program->file;
-  if (!source->memory_id) {
-    return source->data_index ? place_constant(method, source, tensor) : NULL;
-  }
+  if (!source->memory_id && source->data_index) return place_constant(method, source, tensor);
+  if (!source->memory_id) return source->name ? place_buffer(method, tensor) : NULL;
   tensor->is_planned = true;
   tensor->capacity = ppn_tensor_size(&tensor->view);
   tensor->view.data = method->memories[source->memory_id] + source->memory_offset;
