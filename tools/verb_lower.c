@@ -98,6 +98,14 @@ static bool read_compile_options(ppn_coreml_compile_options_t* out) {
   return true;
 }
 
+// Defaults are not written into the program, as the official partitioner without compile specs does.
+static void leave_out_default_specs(ppn_coreml_partitioner_t* partitioner) {
+  static const ppn_compile_spec_t none;
+  if (compute_unit || deployment_target || compute_precision || model_type) return;
+  partitioner->compile_specs = &none;
+  partitioner->compile_spec_count = 0;
+}
+
 static json_t* report_as_json(const ppn_edge_program_t* edge) {
   size_t method_count;
   const ppn_method_report_t* reports = ppn_edge_program_report(edge, &method_count);
@@ -212,6 +220,7 @@ static int run(int argument_count, char** arguments) {
   }
   ppn_coreml_partitioner_t partitioner = ppn_coreml_partitioner_defaults();
   if (!read_compile_options(&partitioner.compile_options)) return EXIT_USAGE;
+  leave_out_default_specs(&partitioner);
   partitioner.skip_ops_for_coreml_delegation = skip_ops.items;
   partitioner.skip_op_count = skip_ops.count;
   partitioner.lower_full_graph = lower_full_graph;

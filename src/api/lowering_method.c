@@ -88,6 +88,7 @@ ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
       ppn_aten_decompose(program, partitioner && !decompose_all ? keep : NULL, &claim));
   PPN_RETURN_IF_ERROR(ppn_aten_to_edge(program));
   PPN_RETURN_IF_ERROR(ppn_graph_eliminate_dead_code(program->graph, ppn_aten_has_side_effects));
+  PPN_RETURN_IF_ERROR(ppn_aten_name_edge_values(program));
   if (!partitioner) return ppn_status_ok();
   return ppn_partition_program(program, &claim.partition, out_partitions);
 }

@@ -159,6 +159,8 @@ ppn_status_t ppn_aten_decompose(ppn_exported_program_t* program, ppn_aten_keep_t
 // The edge-dialect steps that precede partitioning and emission: views → *_copy, scalars →
 // constants, mixed dtypes → casts, redundant copies removed (executorch.md 5.3).
 ppn_status_t ppn_aten_to_edge(ppn_exported_program_t* program) PPN_MUST_USE;
+// Gives nodes and values the names that ExecuTorch's edge programs have ("aten_linear_default_1").
+ppn_status_t ppn_aten_name_edge_values(ppn_exported_program_t* program) PPN_MUST_USE;
 
 // The out-variant of a bound functional operator ("aten::add.Tensor" → "aten::add.out"), or NULL.
 const ppn_aten_op_t* ppn_aten_out_variant(const ppn_aten_op_t* op);

@@ -14,6 +14,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from coremltools.models.utils import load_spec
 
 from mil_reference import MilReference
 from tooling import ROOT, load, lower, needs_tool, payloads, pippin, read
@@ -126,21 +127,31 @@ def test_without_delegate_the_official_runtime_computes_the_same(model, tmp_path
 
 # ---- The same structure as the official tools' ----
 
+# The official converter of clamp does not name its result after the node.
+OFFICIAL_NAMES = {"clip_0": "aten_clamp_default"}
+
 
 def describe(path, folder):
     """What a user could notice of a program with one delegate."""
     folder.mkdir()
     delegate = only_delegate(path)
     (metadata, package), = payloads(path, folder)
-    reference = MilReference(package)
-    features = [(f.name, f.type.WhichOneof("Type"), f.type.multiArrayType.dataType, list(f.type.multiArrayType.shape))
-                for f in [*reference.description.input, *reference.description.output]]
+    spec = load_spec(str(package))
+    description = spec.description
+    named = lambda names: [OFFICIAL_NAMES.get(name, name) for name in names]
+    plan, = read(path).program.execution_plan
     return {
-        "specification version": reference.spec.specificationVersion,
-        "compile specs": [(spec.key, bytes(spec.value)) for spec in delegate.compile_specs],
-        "metadata": {key: value for key, value in metadata.items() if key != "identifier"},
-        "features": features,
-    }, reference
+        "specification version": spec.specificationVersion,
+        "compile specs": [(item.key, bytes(item.value)) for item in delegate.compile_specs],
+        "metadata": {key: named(value) for key, value in metadata.items() if key != "identifier"},
+        "types": [(f.type.WhichOneof("Type"), f.type.multiArrayType.dataType, list(f.type.multiArrayType.shape))
+                  for f in [*description.input, *description.output]],
+        "names": named([f.name for f in [*description.input, *description.output]]),
+        # Only those: the official file keeps unused buffers (batch norm's counters) as values.
+        "values": [str(plan.values[index].val) for index in [*plan.inputs, *plan.outputs]],
+        "structure": plan.container_meta_type,
+        "memory": plan.non_const_buffer_sizes,
+    }
 
 
 # ---- Pippin's runtime ----
@@ -170,7 +181,7 @@ def test_runs_without_delegate(model, tmp_path):
 def test_official_file(model, tmp_path):
     """The official tools' file looks the same as ours, and runs here with the same result."""
     path = official.lowered(model.source, OFFICIAL_FILES)
-    ours, _ = describe(lower(model.source, tmp_path / "model.pte"), tmp_path / "ours")
-    theirs, _ = describe(path, tmp_path / "theirs")
+    ours = describe(lower(model.source, tmp_path / "model.pte"), tmp_path / "ours")
+    theirs = describe(path, tmp_path / "theirs")
     assert ours == theirs
     check(run(path, model, tmp_path / "outputs"), model.expected, HALF)
