@@ -43,15 +43,6 @@ static double element_or(const ppn_mil_constant_t* constant, int64_t index, doub
   return constant ? ppn_mil_constant_element(constant, index) : fallback;
 }
 
-static ppn_status_t set_input(ppn_mil_function_t* function, ppn_mil_operation_t* operation,
-                              const char* parameter, ppn_mil_value_t* value) {
-  int index = ppn_mil_parameter_index(operation->op, ppn_sv(parameter));
-  PPN_ARENA_NEW(&function->program->arena, 1, &operation->inputs[index].values);
-  operation->inputs[index].values[0] = value;
-  operation->inputs[index].count = 1;
-  return ppn_status_ok();
-}
-
 static ppn_status_t fuse(fusion_t* fusion, ppn_mil_operation_t* norm, ppn_mil_operation_t* conv) {
   ppn_mil_function_t* function = fusion->function;
   ppn_arena_t* arena = &function->program->arena;
@@ -82,8 +73,8 @@ static ppn_status_t fuse(fusion_t* fusion, ppn_mil_operation_t* norm, ppn_mil_op
   PPN_RETURN_IF_ERROR(ppn_mil_constant_value(&builder, weight->name, scaled, &new_weight));
   PPN_RETURN_IF_ERROR(ppn_mil_constant_tensor(&builder, "bias", PPN_DTYPE_FLOAT32, 1, &channels,
                                               shifts, &new_bias));
-  PPN_RETURN_IF_ERROR(set_input(function, conv, "weight", new_weight));
-  PPN_RETURN_IF_ERROR(set_input(function, conv, "bias", new_bias));
+  PPN_RETURN_IF_ERROR(ppn_mil_set_input(function, conv, "weight", new_weight));
+  PPN_RETURN_IF_ERROR(ppn_mil_set_input(function, conv, "bias", new_bias));
   // The convolution takes the place and name of the result.
   conv->outputs[0]->name = norm->outputs[0]->name;
   conv->origin = norm->origin ? norm->origin : conv->origin;

@@ -8,6 +8,10 @@ ppn_status_t ppn_mil_pass_dead_code(ppn_mil_function_t* function);
 ppn_status_t ppn_mil_pass_noop(ppn_mil_function_t* function);
 ppn_status_t ppn_mil_pass_fold(ppn_mil_function_t* function);
 ppn_status_t ppn_mil_pass_fuse_batch_norm(ppn_mil_function_t* function);
+ppn_status_t ppn_mil_pass_fuse_bias(ppn_mil_function_t* function);
+ppn_status_t ppn_mil_pass_fuse_gelu(ppn_mil_function_t* function);
+ppn_status_t ppn_mil_pass_fuse_layer_norm(ppn_mil_function_t* function);
+ppn_status_t ppn_mil_pass_merge_views(ppn_mil_function_t* function);
 ppn_status_t ppn_mil_pass_redundant(ppn_mil_function_t* function);
 ppn_status_t ppn_mil_pass_half(ppn_mil_function_t* function);
 ppn_status_t ppn_mil_pass_casts(ppn_mil_function_t* function);
@@ -33,6 +37,9 @@ void ppn_mil_clear_scratch(ppn_mil_function_t* function);
 // Re-infers the results' types after inputs have changed.
 ppn_status_t ppn_mil_reinfer(ppn_mil_function_t* function,
                              ppn_mil_operation_t* operation) PPN_MUST_USE;
+// Binds one value to a parameter.
+ppn_status_t ppn_mil_set_input(ppn_mil_function_t* function, ppn_mil_operation_t* operation,
+                               const char* parameter, ppn_mil_value_t* value) PPN_MUST_USE;
 // A cast of `value` before `before` (NULL: at the end of `block`).
 ppn_status_t ppn_mil_emit_cast(ppn_mil_function_t* function, ppn_mil_block_t* block,
                                ppn_mil_operation_t* before, ppn_mil_value_t* value,

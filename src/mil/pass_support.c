@@ -86,6 +86,15 @@ ppn_status_t ppn_mil_reinfer(ppn_mil_function_t* function, ppn_mil_operation_t* 
   return ppn_status_ok();
 }
 
+ppn_status_t ppn_mil_set_input(ppn_mil_function_t* function, ppn_mil_operation_t* operation,
+                               const char* parameter, ppn_mil_value_t* value) {
+  int index = ppn_mil_parameter_index(operation->op, ppn_sv(parameter));
+  PPN_ARENA_NEW(&function->program->arena, 1, &operation->inputs[index].values);
+  operation->inputs[index].values[0] = value;
+  operation->inputs[index].count = 1;
+  return ppn_status_ok();
+}
+
 static const char* cast_name(ppn_dtype_t dtype) {
   return dtype == PPN_DTYPE_FLOAT16   ? "fp16"
          : dtype == PPN_DTYPE_FLOAT32 ? "fp32"

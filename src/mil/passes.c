@@ -8,6 +8,10 @@ static const ppn_mil_pass_t passes[] = {
     {"noop_elimination", ppn_mil_pass_noop},
     {"const_elimination", ppn_mil_pass_fold},
     {"fuse_conv_batchnorm", ppn_mil_pass_fuse_batch_norm},
+    {"fuse_bias", ppn_mil_pass_fuse_bias},
+    {"fuse_gelu", ppn_mil_pass_fuse_gelu},
+    {"fuse_layernorm", ppn_mil_pass_fuse_layer_norm},
+    {"merge_views", ppn_mil_pass_merge_views},
     {"remove_redundant_ops", ppn_mil_pass_redundant},
     {"add_fp16_cast", ppn_mil_pass_half},
     {"cast_optimization", ppn_mil_pass_casts},
@@ -33,9 +37,17 @@ static ppn_status_t run(ppn_mil_function_t* function, const char* const* names, 
 
 ppn_status_t ppn_mil_run_default_pipeline(ppn_mil_program_t* program,
                                           const ppn_mil_pipeline_options_t* options) {
-  static const char* const first[] = {"dead_code_elimination", "noop_elimination",
-                                      "const_elimination",     "fuse_conv_batchnorm",
-                                      "remove_redundant_ops",  "dead_code_elimination"};
+  static const char* const first[] = {"dead_code_elimination",
+                                      "noop_elimination",
+                                      "const_elimination",
+                                      "fuse_conv_batchnorm",
+                                      "remove_redundant_ops",
+                                      "fuse_bias",
+                                      "fuse_gelu",
+                                      "fuse_layernorm",
+                                      "merge_views",
+                                      "noop_elimination",
+                                      "dead_code_elimination"};
   static const char* const half[] = {"add_fp16_cast"};
   static const char* const last[] = {"cast_optimization", "dead_code_elimination",
                                      "handle_unused_inputs"};
