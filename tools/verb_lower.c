@@ -98,7 +98,8 @@ static bool read_compile_options(ppn_coreml_compile_options_t* out) {
   return true;
 }
 
-// Defaults are not written into the program, as the official partitioner without compile specs does.
+// Defaults are not written into the program, as the official partitioner without compile specs
+// does.
 static void leave_out_default_specs(ppn_coreml_partitioner_t* partitioner) {
   static const ppn_compile_spec_t none;
   if (compute_unit || deployment_target || compute_precision || model_type) return;
