@@ -8,7 +8,10 @@
 #include <time.h>
 
 #include "base/half.h"
+#include "kernels/attention.h"
+#include "kernels/convolution.h"
 #include "kernels/gemm.h"
+#include "kernels/pooling.h"
 
 static ppn_thread_pool_t* pool;
 
@@ -92,6 +95,139 @@ static void bench_gemm(int64_t rows, int64_t depth, int64_t columns, weights_t w
   free(scales);
 }
 
+// ---- Convolutions ----
+
+typedef struct ppn_convolution_run_t {
+  ppn_convolution_t convolution;
+  void* scratch;
+} ppn_convolution_run_t;
+
+static void run_convolution(void* context) {
+  ppn_convolution_run_t* run = context;
+  ppn_convolution_run(&run->convolution, run->scratch, pool);
+}
+
+static void bench_convolution(int64_t channels, int64_t out_channels, int64_t size, int64_t kernel,
+                              int64_t stride, bool is_depthwise) {
+  int64_t out = ppn_convolution_out_size(size, kernel, stride, 1, kernel / 2, kernel / 2);
+  ppn_convolution_run_t run = {.convolution = {.rank = 2,
+                                               .batch = 1,
+                                               .groups = is_depthwise ? channels : 1,
+                                               .in_channels = channels,
+                                               .out_channels = out_channels,
+                                               .in_sizes = {size, size},
+                                               .out_sizes = {out, out},
+                                               .kernel = {kernel, kernel},
+                                               .strides = {stride, stride},
+                                               .dilations = {1, 1},
+                                               .pads = {kernel / 2, kernel / 2}}};
+  ppn_convolution_t* convolution = &run.convolution;
+  int64_t depth = channels / convolution->groups * kernel * kernel;
+  float *x = some_floats(channels * size * size), *weight = some_floats(out_channels * depth),
+        *y = some_floats(out_channels * out * out);
+  convolution->x = x, convolution->weight = weight, convolution->y = y;
+  run.scratch =
+      aligned_bytes(ppn_convolution_scratch_size(convolution, ppn_thread_pool_size(pool)));
+  double seconds = best_time(run_convolution, &run);
+  printf(
+      "%-9s %4lld to %4lld channels, %3lld x %-3lld kernel %lld stride %lld %9.1f us %7.1f "
+      "GFLOP/s\n",
+      is_depthwise ? "depthwise" : "conv", (long long)channels, (long long)out_channels,
+      (long long)size, (long long)size, (long long)kernel, (long long)stride, seconds * 1e6,
+      2e-9 * (double)(out_channels * depth * out * out) / seconds);
+  free(run.scratch);
+  free(x);
+  free(weight);
+  free(y);
+}
+
+// ---- Pooling ----
+
+typedef struct ppn_pooling_run_t {
+  ppn_pooling_t pooling;
+  void* scratch;
+} ppn_pooling_run_t;
+
+static void run_pooling(void* context) {
+  ppn_pooling_run_t* run = context;
+  ppn_pooling_run(&run->pooling, run->scratch, pool);
+}
+
+static void bench_pooling(ppn_pooling_kind_t kind, int64_t planes, int64_t size, int64_t kernel,
+                          int64_t stride) {
+  int64_t pad = kernel < size ? kernel / 2 : 0;
+  int64_t out = ppn_pooling_out_size(size, kernel, stride, 1, pad, pad, false);
+  ppn_pooling_run_t run = {.pooling = {.kind = kind,
+                                       .rank = 2,
+                                       .dtype = PPN_DTYPE_FLOAT32,
+                                       .planes = planes,
+                                       .in_sizes = {size, size},
+                                       .out_sizes = {out, out},
+                                       .kernel = {kernel, kernel},
+                                       .strides = {stride, stride},
+                                       .dilations = {1, 1},
+                                       .pads_before = {pad, pad},
+                                       .pads_after = {pad, pad}}};
+  float *x = some_floats(planes * size * size), *y = some_floats(planes * out * out);
+  run.pooling.x = x, run.pooling.y = y;
+  run.scratch = aligned_bytes(ppn_pooling_scratch_size(&run.pooling, ppn_thread_pool_size(pool)));
+  double seconds = best_time(run_pooling, &run);
+  printf("%s pool %4lld channels, %3lld x %-3lld kernel %lld stride %lld %9.1f us %6.1f GB/s\n",
+         kind == PPN_POOLING_MAX ? "max    " : "average", (long long)planes, (long long)size,
+         (long long)size, (long long)kernel, (long long)stride, seconds * 1e6,
+         4e-9 * (double)(planes * size * size) / seconds);
+  free(run.scratch);
+  free(x);
+  free(y);
+}
+
+// ---- Attention ----
+
+typedef struct ppn_attention_run_t {
+  ppn_attention_t attention;
+  void* scratch;
+} ppn_attention_run_t;
+
+static void run_attention(void* context) {
+  ppn_attention_run_t* run = context;
+  ppn_attention_run(&run->attention, run->scratch, pool);
+}
+
+static void bench_attention(int64_t heads, int64_t queries, int64_t keys, int64_t size,
+                            bool is_causal) {
+  ppn_attention_run_t run = {.attention = {.queries = queries,
+                                           .keys = keys,
+                                           .head_size = size,
+                                           .value_size = size,
+                                           .scale = 0.125f,
+                                           .is_causal = is_causal,
+                                           .q_row_stride = size,
+                                           .k_row_stride = size,
+                                           .v_row_stride = size,
+                                           .out_row_stride = size,
+                                           .batch_rank = 1,
+                                           .batch_sizes = {heads},
+                                           .q_batch_strides = {queries * size},
+                                           .k_batch_strides = {keys * size},
+                                           .v_batch_strides = {keys * size},
+                                           .out_batch_strides = {queries * size}}};
+  ppn_attention_t* attention = &run.attention;
+  float *q = some_floats(heads * queries * size), *k = some_floats(heads * keys * size),
+        *v = some_floats(heads * keys * size), *out = some_floats(heads * queries * size);
+  attention->q = q, attention->k = k, attention->v = v, attention->out = out;
+  run.scratch = aligned_bytes(ppn_attention_scratch_size(attention, ppn_thread_pool_size(pool)));
+  double seconds = best_time(run_attention, &run);
+  double work = 4e-9 * (double)(heads * queries * keys * size) * (is_causal ? 0.5 : 1);
+  printf("attention %2lld heads, %4lld queries, %4lld keys of %lld%s %9.1f us %7.1f GFLOP/s\n",
+         (long long)heads, (long long)queries, (long long)keys, (long long)size,
+         is_causal ? ", causal" : "        ", seconds * 1e6, work / seconds);
+  free(run.scratch);
+  free(q);
+  free(k);
+  free(v);
+  free(out);
+}
+
 int main(int argument_count, char** arguments) {
   ppn_status_free(ppn_thread_pool_create(argument_count > 1 ? atoi(arguments[1]) : 1, &pool));
   printf("%d threads\n", ppn_thread_pool_size(pool));
@@ -112,6 +248,26 @@ int main(int argument_count, char** arguments) {
     bench_gemm(rows, 2048, 8192, PACKED, PPN_DTYPE_FLOAT32);
     bench_gemm(rows, 2048, 8192, PACKED_HALF, PPN_DTYPE_FLOAT32);
   }
+  // Layers of ResNet-50 and MobileNetV2.
+  bench_convolution(3, 64, 224, 7, 2, false);
+  bench_convolution(64, 64, 56, 3, 1, false);
+  bench_convolution(64, 256, 56, 1, 1, false);
+  bench_convolution(256, 256, 14, 3, 1, false);
+  bench_convolution(512, 512, 7, 3, 1, false);
+  bench_convolution(1024, 2048, 14, 1, 2, false);
+  bench_convolution(32, 32, 112, 3, 1, true);
+  bench_convolution(96, 96, 112, 3, 2, true);
+  bench_convolution(144, 144, 56, 3, 1, true);
+  bench_convolution(384, 384, 14, 3, 1, true);
+  bench_convolution(960, 960, 7, 3, 1, true);
+  bench_convolution(120, 120, 28, 5, 1, true);
+  bench_pooling(PPN_POOLING_MAX, 64, 112, 3, 2);
+  bench_pooling(PPN_POOLING_AVERAGE, 192, 35, 3, 1);
+  bench_pooling(PPN_POOLING_AVERAGE, 2048, 7, 7, 1);
+  bench_attention(12, 197, 197, 64, false);
+  bench_attention(12, 128, 128, 32, false);
+  bench_attention(12, 1024, 1024, 64, true);
+  bench_attention(12, 1, 1024, 64, false);
   ppn_thread_pool_free(pool);
   return 0;
 }

@@ -103,15 +103,6 @@ static void run_direct(const ppn_attention_t* attention, const ppn_attention_off
 
 // ---- Blocks ----
 
-static void pack_columns(const ppn_gemm_operand_t* b, int64_t columns, int64_t depth,
-                         float* packed) {
-  int panel = ppn_gemm_kernels()->panel_columns;
-  for (int64_t j = 0; j < columns; j += panel) {
-    ppn_gemm_pack_panel(b, 0, depth, j, (int)minimum(columns - j, panel), panel,
-                        packed + j * depth);
-  }
-}
-
 // C [rows, columns] = alpha * strips * panels + beta * C. Panels are `panel_depth` deep, of which
 // `depth` are used.
 static void multiply(int64_t rows, int64_t columns, int64_t depth, const float* strips,
@@ -210,8 +201,10 @@ static void run_task(void* context, int slot, int64_t task) {
                           .data = attention->v + at.v,
                           .depth_stride = attention->v_row_stride,
                           .column_stride = 1};
-  pack_columns(&k, keys, attention->head_size, scratch);
-  pack_columns(&v, attention->value_size, attention->keys, scratch + loop->plan.packed_k);
+  int panel = ppn_gemm_kernels()->panel_columns;
+  ppn_gemm_pack_panels(&k, 0, attention->head_size, 0, keys, panel, scratch);
+  ppn_gemm_pack_panels(&v, 0, attention->keys, 0, attention->value_size, panel,
+                       scratch + loop->plan.packed_k);
   for (int64_t query = begin; query < end; query += QUERY_BLOCK)
     run_block(loop, &at, query, minimum(end - query, QUERY_BLOCK), scratch);
 }

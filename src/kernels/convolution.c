@@ -46,6 +46,12 @@ static void gather_run(const ppn_convolution_t* convolution, const float* x, int
   while (begin < end && start + begin * step < 0) ++begin;
   while (end > begin && start + (end - 1) * step >= convolution->in_sizes[last]) --end;
   first = row + start + begin * step;
+  if (step == 1 && begin == 0 && end == count && count == 16) {
+    // A whole panel's width within one row, the common case on AVX2, without a loop.
+    for (int64_t c = 0; c < channels; ++c)
+      memcpy(target + c * target_stride, x + c * plane + first, 16 * sizeof(float));
+    return;
+  }
   for (int64_t c = 0; c < channels; ++c) {
     const float* source = x + c * plane + first;
     float* out = target + c * target_stride;

@@ -92,19 +92,21 @@ typedef struct ppn_gemm_item {
   int64_t row_blocks, task_columns;
 } ppn_gemm_item_t;
 
+// Panels [begin, end) of the group.
 static void pack_panels(void* context, size_t begin, size_t end) {
   const ppn_gemm_item_t* item = context;
   const ppn_gemm_t* gemm = item->job->gemm;
-  int panel = ppn_gemm_kernels()->panel_columns;
-  for (size_t i = begin; i < end; ++i) {
-    int64_t column = item->group_begin + (int64_t)i * panel;
-    int count = (int)minimum(item->group_end - column, panel);
-    float* target = item->panels + (int64_t)i * panel * gemm->depth;
-    if (item->job->gather) {
-      item->job->gather(item->job->gather_context, item->index, column, count, panel, target);
-    } else {
-      ppn_gemm_pack_panel(&gemm->b, item->b, gemm->depth, column, count, panel, target);
-    }
+  int64_t panel = ppn_gemm_kernels()->panel_columns;
+  int64_t column = item->group_begin + (int64_t)begin * panel;
+  int64_t last = minimum(item->group_end, item->group_begin + (int64_t)end * panel);
+  float* target = item->panels + (int64_t)begin * panel * gemm->depth;
+  if (!item->job->gather) {
+    ppn_gemm_pack_panels(&gemm->b, item->b, gemm->depth, column, last - column, (int)panel, target);
+    return;
+  }
+  for (; column < last; column += panel, target += panel * gemm->depth) {
+    item->job->gather(item->job->gather_context, item->index, column,
+                      (int)minimum(last - column, panel), (int)panel, target);
   }
 }
 

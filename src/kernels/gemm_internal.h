@@ -63,10 +63,10 @@ void ppn_gemm_rows_run(const ppn_gemm_t* gemm, ppn_thread_pool_t* pool);
 
 // Element (k, j) of a B whose batch item starts at element `offset`, scales applied.
 float ppn_gemm_operand_element(const ppn_gemm_operand_t* b, int64_t offset, int64_t k, int64_t j);
-// Columns [column, column + count) of B, all of the depth, as a panel; `panel` has room for 8
+// Columns [column, column + count) of B, all of the depth, as panels; `panels` has room for 8
 // floats more.
-void ppn_gemm_pack_panel(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth, int64_t column,
-                         int count, int panel_columns, float* panel);
+void ppn_gemm_pack_panels(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth,
+                          int64_t column, int64_t count, int panel_columns, float* panels);
 // Rows [0, rows) of A for `depth` elements from `a`, as strips; room for 8 floats more.
 void ppn_gemm_pack_strips(const float* a, int64_t row_stride, int64_t depth_stride, int64_t rows,
                           int64_t depth, float* strips);

@@ -36,22 +36,46 @@ static void convert(ppn_dtype_t dtype, const void* data, int64_t index, int64_t 
 }
 
 static void apply_scale(const ppn_gemm_operand_t* b, int64_t k, int64_t j, float* values,
-                        int64_t count, int64_t stride) {
+                        int64_t count) {
   int64_t index = j * b->scale_column_stride + (b->block ? k / b->block : 0);
   float scale = b->scales[index], offset = b->offsets ? b->offsets[index] : 0;
-  for (int64_t i = 0; i < count; ++i) values[i * stride] = (values[i * stride] - offset) * scale;
+  for (int64_t i = 0; i < count; ++i) values[i] = (values[i] - offset) * scale;
 }
 
-// Rows of B are contiguous.
-static void pack_rows(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth, int64_t column,
-                      int count, int panel_columns, float* panel) {
-  for (int64_t k = 0; k < depth; ++k) {
-    float* row = panel + k * panel_columns;
-    convert(b->dtype, b->data, offset + k * b->depth_stride + column, count, row);
-    if (b->scales) {
-      for (int j = 0; j < count; ++j) apply_scale(b, k, column + j, row + j, 1, 1);
-    }
+// One row of a panel. The sizes that panels have are copied without a call.
+static void copy_row(const float* source, int count, int panel_columns, float* row) {
+  if (count == panel_columns && count == 16) {
+    memcpy(row, source, 16 * sizeof(float));
+  } else if (count == panel_columns && count == 32) {
+    memcpy(row, source, 32 * sizeof(float));
+  } else {
+    for (int j = 0; j < count; ++j) row[j] = source[j];
     for (int j = count; j < panel_columns; ++j) row[j] = 0;
+  }
+}
+
+// Rows of B are contiguous. Some rows of all panels at a time: what lies side by side is read
+// together.
+static void pack_rows(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth, int64_t column,
+                      int64_t count, int panel_columns, float* panels) {
+  enum { ROWS = 16 };
+  bool is_plain = b->dtype == PPN_DTYPE_FLOAT32 && !b->scales;
+  for (int64_t begin = 0; begin < depth; begin += ROWS) {
+    int64_t end = depth - begin < ROWS ? depth : begin + ROWS;
+    for (int64_t j = 0; j < count; j += panel_columns) {
+      int width = (int)(count - j < panel_columns ? count - j : panel_columns);
+      float* row = panels + j * depth + begin * panel_columns;
+      for (int64_t k = begin; k < end; ++k, row += panel_columns) {
+        int64_t index = offset + k * b->depth_stride + column + j;
+        if (is_plain) {
+          copy_row((const float*)b->data + index, width, panel_columns, row);
+          continue;
+        }
+        convert(b->dtype, b->data, index, width, row);
+        for (int i = 0; i < width && b->scales; ++i) apply_scale(b, k, column + j + i, row + i, 1);
+        for (int i = width; i < panel_columns; ++i) row[i] = 0;
+      }
+    }
   }
 }
 
@@ -77,7 +101,7 @@ static void pack_columns(const ppn_gemm_operand_t* b, int64_t offset, int64_t de
         for (int64_t i = 0; i < piece;) {  // up to the end of the block that k + i is in
           int64_t run = block - (k + i) % block;
           if (run > piece - i) run = piece - i;
-          apply_scale(b, k + i, column + j, values + i, run, 1);
+          apply_scale(b, k + i, column + j, values + i, run);
           i += run;
         }
       }
@@ -88,17 +112,27 @@ static void pack_columns(const ppn_gemm_operand_t* b, int64_t offset, int64_t de
   }
 }
 
-void ppn_gemm_pack_panel(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth, int64_t column,
-                         int count, int panel_columns, float* panel) {
+static void pack_elements(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth,
+                          int64_t column, int count, int panel_columns, float* panel) {
+  for (int64_t k = 0; k < depth; ++k) {
+    float* row = panel + k * panel_columns;
+    for (int j = 0; j < count; ++j) row[j] = ppn_gemm_operand_element(b, offset, k, column + j);
+    for (int j = count; j < panel_columns; ++j) row[j] = 0;
+  }
+}
+
+void ppn_gemm_pack_panels(const ppn_gemm_operand_t* b, int64_t offset, int64_t depth,
+                          int64_t column, int64_t count, int panel_columns, float* panels) {
   if (b->column_stride == 1) {
-    pack_rows(b, offset, depth, column, count, panel_columns, panel);
-  } else if (b->depth_stride == 1) {
-    pack_columns(b, offset, depth, column, count, panel_columns, panel);
-  } else {
-    for (int64_t k = 0; k < depth; ++k) {
-      float* row = panel + k * panel_columns;
-      for (int j = 0; j < count; ++j) row[j] = ppn_gemm_operand_element(b, offset, k, column + j);
-      for (int j = count; j < panel_columns; ++j) row[j] = 0;
+    pack_rows(b, offset, depth, column, count, panel_columns, panels);
+    return;
+  }
+  for (int64_t j = 0; j < count; j += panel_columns) {
+    int width = (int)(count - j < panel_columns ? count - j : panel_columns);
+    if (b->depth_stride == 1) {
+      pack_columns(b, offset, depth, column + j, width, panel_columns, panels + j * depth);
+    } else {
+      pack_elements(b, offset, depth, column + j, width, panel_columns, panels + j * depth);
     }
   }
 }
@@ -131,13 +165,12 @@ void ppn_gemm_pack(const ppn_gemm_operand_t* b, int64_t columns, int64_t depth, 
                    void* packed) {
   enum { PIECE = 64, MAX_COLUMNS = 32 };
   int panel_columns = ppn_gemm_kernels()->panel_columns;
+  if (storage == PPN_DTYPE_FLOAT32) {
+    ppn_gemm_pack_panels(b, 0, depth, 0, columns, panel_columns, packed);
+    return;
+  }
   for (int64_t column = 0; column < columns; column += panel_columns) {
     int count = (int)(columns - column < panel_columns ? columns - column : panel_columns);
-    if (storage == PPN_DTYPE_FLOAT32) {
-      ppn_gemm_pack_panel(b, 0, depth, column, count, panel_columns,
-                          (float*)packed + column * depth);
-      continue;
-    }
     float buffer[PIECE * MAX_COLUMNS + 8];
     for (int64_t k = 0; k < depth; k += PIECE) {
       int64_t piece = depth - k < PIECE ? depth - k : PIECE;
@@ -150,7 +183,7 @@ void ppn_gemm_pack(const ppn_gemm_operand_t* b, int64_t columns, int64_t depth, 
         }
       }
       if (!part.scales) {
-        ppn_gemm_pack_panel(b, k * b->depth_stride, piece, column, count, panel_columns, buffer);
+        ppn_gemm_pack_panels(b, k * b->depth_stride, piece, column, count, panel_columns, buffer);
       }
       ppn_float_to_half_array(buffer, (uint16_t*)packed + column * depth + k * panel_columns,
                               (size_t)(piece * panel_columns));

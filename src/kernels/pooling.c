@@ -111,14 +111,22 @@ static void reduce_row(const ppn_pooling_t* pooling, const float* row, float* y)
 
 static void finish_row(const ppn_pooling_t* pooling, int64_t counted_rows, float* y) {
   int last = pooling->rank - 1;
-  int64_t out = pooling->out_sizes[last];
+  int64_t out = pooling->out_sizes[last], begin = 0, end = 0;
   if (pooling->kind == PPN_POOLING_L2) {
     for (int64_t p = 0; p < out; ++p) y[p] = sqrtf(y[p]);
-  } else if (pooling->kind == PPN_POOLING_AVERAGE && pooling->divisor) {
+  }
+  if (pooling->kind != PPN_POOLING_AVERAGE) return;
+  if (pooling->divisor) {
     for (int64_t p = 0; p < out; ++p) y[p] /= (float)pooling->divisor;
-  } else if (pooling->kind == PPN_POOLING_AVERAGE) {
-    for (int64_t p = 0; p < out; ++p)
-      y[p] /= (float)(counted_rows * ppn_pooling_window(pooling, last, p).counted);
+    return;
+  }
+  // Whole windows all count the same.
+  if (!pooling->is_adaptive) find_inner(pooling, &begin, &end);
+  float count = (float)(counted_rows * pooling->kernel[last]);
+  for (int64_t p = begin; p < end; ++p) y[p] /= count;
+  for (int64_t p = 0; p < out; ++p) {
+    if (p == begin && p < end) p = end;
+    if (p < out) y[p] /= (float)(counted_rows * ppn_pooling_window(pooling, last, p).counted);
   }
 }
 
