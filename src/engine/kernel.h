@@ -151,6 +151,8 @@ static inline const ppn_engine_operand_t* ppn_node_inputs(const ppn_engine_node_
 // An error that names the operation: "softmax 'probabilities': …".
 ppn_status_t ppn_node_fail(const ppn_engine_node_t* node, ppn_status_code_t code,
                            const char* format, ...) PPN_MUST_USE PPN_PRINTF(3, 4);
+// Puts the operation before the message of a kernel's error in the same way; NULL stays NULL.
+ppn_status_t ppn_node_annotate(const ppn_engine_node_t* node, ppn_status_t status) PPN_MUST_USE;
 // Integer vector of a parameter at run time (constant or computed): at most `capacity`; the count.
 uint32_t ppn_node_ints(const ppn_engine_node_t* node, const char* parameter, int64_t* out,
                        uint32_t capacity);

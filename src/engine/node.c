@@ -6,6 +6,17 @@
 
 #include "base/half.h"
 
+// Programs need not name their operations; results always have names.
+static const char* name_of(const ppn_mil_operation_t* operation) {
+  bool is_named = operation->name && *operation->name;
+  return is_named || operation->output_count == 0 ? operation->name : operation->outputs[0]->name;
+}
+
+ppn_status_t ppn_node_annotate(const ppn_engine_node_t* node, ppn_status_t status) {
+  return ppn_status_annotate(status, "%s '%s'", node->operation->op->type,
+                             name_of(node->operation));
+}
+
 ppn_status_t ppn_node_fail(const ppn_engine_node_t* node, ppn_status_code_t code,
                            const char* format, ...) {
   char text[256];
@@ -13,8 +24,7 @@ ppn_status_t ppn_node_fail(const ppn_engine_node_t* node, ppn_status_code_t code
   va_start(list, format);
   vsnprintf(text, sizeof text, format, list);
   va_end(list);
-  return ppn_status_make(code, "%s '%s': %s", node->operation->op->type, node->operation->name,
-                         text);
+  return ppn_node_annotate(node, ppn_status_make(code, "%s", text));
 }
 
 uint32_t ppn_node_ints(const ppn_engine_node_t* node, const char* parameter, int64_t* out,

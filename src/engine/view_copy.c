@@ -29,7 +29,3 @@ ppn_status_t ppn_node_run_copy(ppn_engine_node_t* node) {
   ppn_kernel_copy(&source, &target, node->environment->pool);
   return ppn_status_ok();
 }
-
-ppn_status_t ppn_node_annotate(const ppn_engine_node_t* node, ppn_status_t status) {
-  return ppn_status_annotate(status, "%s '%s'", node->operation->op->type, node->operation->name);
-}

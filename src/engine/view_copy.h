@@ -28,7 +28,4 @@ ppn_status_t ppn_node_prepare_copy(ppn_engine_node_t* node, ppn_arena_t* arena,
 // The `run` of such nodes.
 ppn_status_t ppn_node_run_copy(ppn_engine_node_t* node) PPN_MUST_USE;
 
-// Puts the operation before the message of a kernel's error; NULL stays NULL.
-ppn_status_t ppn_node_annotate(const ppn_engine_node_t* node, ppn_status_t status) PPN_MUST_USE;
-
 #endif  // PPN_ENGINE_VIEW_COPY_H_
