@@ -89,7 +89,7 @@ static ppn_status_t lower_method(ppn_edge_program_t* program, uint32_t index,
     report_progress(program, "lowering", start + share * (i + 1) / (count + 1));
     const ppn_partition_t* partition = &method->partitions.partitions[i];
     PPN_RETURN_IF_ERROR_ANNOTATED(
-        ppn_lowering_delegate(partition, &resolved.compile_options, &method->delegates[i]), "%s",
+        ppn_lowering_delegate(partition, &resolved, &method->delegates[i]), "%s",
         partition->call->name);
   }
   return make_edge_method(program, index, partitioner);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/lowering_session.h"
+#include "coreml/enumerated_shapes.h"
 
 typedef struct claim {
   ppn_partition_options_t partition;
@@ -33,8 +34,17 @@ static bool keep(void* context, const ppn_node_t* node) {
          ppn_lower_is_supported(node, &claim->lower, NULL);
 }
 
+static ppn_string_view_t enumerated_shapes(const ppn_coreml_partitioner_t* partitioner) {
+  return ppn_coreml_enumerated_shapes_spec(partitioner->compile_specs,
+                                           (uint32_t)partitioner->compile_spec_count);
+}
+
 static ppn_status_t check_partitioner(const ppn_coreml_partitioner_t* partitioner) {
-  if (!partitioner->lower_full_graph) return ppn_status_ok();
+  if (!partitioner->lower_full_graph) {
+    if (!enumerated_shapes(partitioner).data) return ppn_status_ok();
+    return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
+                           "enumerated shapes belong to the whole model; set lower_full_graph");
+  }
   const char* option = partitioner->skip_op_count               ? "skip_ops_for_coreml_delegation"
                        : !partitioner->take_over_constant_data  ? "take_over_constant_data=False"
                        : !partitioner->take_over_mutable_buffer ? "take_over_mutable_buffer=False"
@@ -94,8 +104,10 @@ ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
 }
 
 ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
-                                   const ppn_coreml_compile_options_t* options,
+                                   const ppn_coreml_partitioner_t* partitioner,
                                    ppn_delegate_t* out_delegate) {
+  const ppn_coreml_compile_options_t* options = &partitioner->compile_options;
+  ppn_string_view_t shapes = enumerated_shapes(partitioner);
   *out_delegate = (ppn_delegate_t){0};
   if (options->model_type == PPN_MODEL_TYPE_COMPILED_MODEL) {
     return ppn_status_make(PPN_STATUS_UNSUPPORTED,
@@ -105,6 +117,10 @@ ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
   ppn_lower_options_t lower = lower_options(options);
   PPN_RETURN_IF_ERROR(ppn_lower_program(partition->submodule, &lower, &out_delegate->program));
   PPN_RETURN_IF_ERROR(ppn_coreml_model_from_program(out_delegate->program, &out_delegate->model));
+  if (shapes.data) {
+    PPN_RETURN_IF_ERROR(ppn_coreml_model_enumerate_shapes(out_delegate->model, shapes,
+                                                          options->minimum_deployment_target));
+  }
   PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_create(out_delegate->model, &out_delegate->plan));
   return ppn_coreml_payload_create(out_delegate->plan, &out_delegate->payload);
 }

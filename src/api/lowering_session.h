@@ -34,12 +34,13 @@ struct ppn_edge_program {
   ppn_method_report_t* reports;     // by method
 };
 
-// The steps on one method (lowering_method.c). `partitioner` NULL: nothing is delegated.
+// The steps on one method (lowering_method.c). `partitioner` has its options read from its specs;
+// NULL: nothing is delegated.
 ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
                                     const ppn_coreml_partitioner_t* partitioner, bool decompose_all,
                                     ppn_partition_result_t* out_partitions) PPN_MUST_USE;
 ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
-                                   const ppn_coreml_compile_options_t* options,
+                                   const ppn_coreml_partitioner_t* partitioner,
                                    ppn_delegate_t* out_delegate) PPN_MUST_USE;
 void ppn_delegate_release(ppn_delegate_t* delegate);
 

@@ -89,11 +89,10 @@ static ppn_status_t parse_choice(const ppn_compile_spec_t* specs, uint32_t count
 // Specs that the official compiler acts on and Pippin does not: dropping one silently would give
 // another model than was asked for.
 static ppn_status_t refuse_unsupported(const ppn_compile_spec_t* specs, uint32_t count) {
-  static const char* const keys[] = {"op_linear_quantizer_config", "enumerated_shapes"};
-  for (size_t i = 0; i < PPN_COUNT_OF(keys); ++i) {
-    if (!find_spec(specs, count, keys[i])) continue;
+  if (find_spec(specs, count, "op_linear_quantizer_config")) {
     return ppn_status_make(PPN_STATUS_UNSUPPORTED,
-                           "compile spec '%s' is not supported; leave it out", keys[i]);
+                           "compile spec 'op_linear_quantizer_config' is not supported: quantise "
+                           "the model before exporting it, and leave the spec out");
   }
   if (find_spec(specs, count, "pass_pipeline")) {
     ppn_log(
@@ -122,4 +121,10 @@ ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uin
   out_options->compute_precision = (ppn_compute_precision_t)precision;
   out_options->model_type = (ppn_model_type_t)type;
   return ppn_status_ok();
+}
+
+ppn_string_view_t ppn_coreml_enumerated_shapes_spec(const ppn_compile_spec_t* specs,
+                                                    uint32_t count) {
+  const ppn_compile_spec_t* spec = find_spec(specs, count, "enumerated_shapes");
+  return spec ? ppn_sv_make(spec->value, spec->value_size) : ppn_sv_make(NULL, 0);
 }

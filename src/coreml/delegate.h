@@ -20,6 +20,11 @@ ppn_status_t ppn_coreml_compile_specs(const ppn_coreml_compile_options_t* option
 ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uint32_t count,
                                             ppn_coreml_compile_options_t* out_options) PPN_MUST_USE;
 
+// The value of the spec that enumerates shapes (coreml/enumerated_shapes.h); its data is NULL when
+// there is none.
+ppn_string_view_t ppn_coreml_enumerated_shapes_spec(const ppn_compile_spec_t* specs,
+                                                    uint32_t count);
+
 // The payload of a model: `lowered_module/` with model.mlpackage and metadata.json, flattened.
 // Takes over nothing: plan and model must outlive it. The identifier is derived from the content,
 // so equal models have equal identifiers.

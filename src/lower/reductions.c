@@ -258,6 +258,16 @@ static bool axes_supported(const ppn_node_t* node, const ppn_lower_options_t* op
   return ppn_row_require_literal(node, reason, "dim", "keepdim", "ord", "p");
 }
 
+// Over all elements at once, Core ML's argument reductions are known to crash on devices.
+static bool argument_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
+                               ppn_buffer_t* reason) {
+  if (ppn_aten_argument(node, "dim")->kind != PPN_ARGUMENT_NONE) {
+    return axes_supported(node, options, reason);
+  }
+  if (reason) ppn_buffer_append_text(reason, "it reduces over all elements; name a dimension");
+  return false;
+}
+
 static const ppn_lower_row_t rows[] = {
     {"aten::mean", lower_mean, NULL, 0, 0},
     {"aten::mean.dim", lower_mean, axes_supported, 0, 0},
@@ -272,8 +282,8 @@ static const ppn_lower_row_t rows[] = {
     {"aten::min", lower_amin, NULL, 0, 0},
     {"aten::max.dim", lower_max_dim, axes_supported, 0, 0},
     {"aten::min.dim", lower_min_dim, axes_supported, 0, 0},
-    {"aten::argmax", lower_argmax, axes_supported, 0, 0},
-    {"aten::argmin", lower_argmin, axes_supported, 0, 0},
+    {"aten::argmax", lower_argmax, argument_supported, 0, 0},
+    {"aten::argmin", lower_argmin, argument_supported, 0, 0},
     {"aten::logsumexp", lower_logsumexp, axes_supported, 0, 0},
     {"aten::any", lower_any, NULL, 0, 0},
     {"aten::any.dim", lower_any, axes_supported, 0, 0},

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "coreml/enumerated_shapes.h"
+
 // A named input: its place among the function's, and memory to convert into.
 typedef struct binding {
   uint32_t position;
@@ -12,6 +14,9 @@ typedef struct binding {
 
 struct ppn_coreml_function {
   const ppn_mil_function_t* function;
+  const ppn_coreml_interface_t* interface;  // NULL: the model describes none
+  const ppn_tensor_t** described;           // a run's inputs, in the interface's order
+  uint32_t* description_inputs;             // which of the caller's inputs each of them is
   ppn_engine_model_t* model;
   ppn_engine_context_t* context;
   binding_t* inputs;
@@ -91,6 +96,39 @@ static ppn_status_t bind(ppn_coreml_function_t* function, const char* const* inp
   return NULL;
 }
 
+// Finds the caller's inputs by the model's description, which may enumerate shapes.
+static ppn_status_t bind_description(ppn_coreml_function_t* function,
+                                     const ppn_coreml_model_t* model,
+                                     const char* const* input_names) {
+  for (uint32_t i = 0; i < model->interface_count; ++i) {
+    const ppn_coreml_interface_t* interface = &model->interfaces[i];
+    if (strcmp(interface->function_name, function->function->name) != 0) continue;
+    function->interface = interface;
+    function->described = calloc((size_t)interface->input_count + 1, sizeof(*function->described));
+    function->description_inputs =
+        calloc((size_t)interface->input_count + 1, sizeof(*function->description_inputs));
+    if (!function->described || !function->description_inputs) return ppn_out_of_memory();
+    for (uint32_t j = 0; j < interface->input_count; ++j) {
+      for (uint32_t k = 0; k < function->input_count; ++k) {
+        if (strcmp(interface->inputs[j].name, input_names[k]) == 0) {
+          function->description_inputs[j] = k;
+        }
+      }
+    }
+    break;
+  }
+  return NULL;
+}
+
+static ppn_status_t check_shapes(ppn_coreml_function_t* function, const ppn_tensor_t* inputs) {
+  const ppn_coreml_interface_t* interface = function->interface;
+  if (!interface || function->input_count != interface->input_count) return NULL;
+  for (uint32_t i = 0; i < interface->input_count; ++i) {
+    function->described[i] = &inputs[function->description_inputs[i]];
+  }
+  return ppn_coreml_check_shapes(interface, function->described);
+}
+
 static ppn_status_t create(ppn_coreml_function_t* function, const ppn_coreml_model_t* model,
                            const char* name, const char* const* input_names,
                            const char* const* output_names, const ppn_engine_options_t* options) {
@@ -100,6 +138,7 @@ static ppn_status_t create(ppn_coreml_function_t* function, const ppn_coreml_mod
     return ppn_status_make(PPN_STATUS_NOT_FOUND, "the model has no function '%s'", name);
   }
   PPN_RETURN_IF_ERROR(bind(function, input_names, output_names));
+  PPN_RETURN_IF_ERROR(bind_description(function, model, input_names));
   PPN_RETURN_IF_ERROR(ppn_engine_model_create(model->program, name, options, &function->model));
   return ppn_engine_context_create(function->model, &function->context);
 }
@@ -133,6 +172,8 @@ void ppn_coreml_function_free(ppn_coreml_function_t* function) {
     free(function->inputs[i].memory);
   }
   free(function->inputs);
+  free((void*)function->described);
+  free(function->description_inputs);
   free(function->output_positions);
   free(function->engine_inputs);
   free(function->engine_outputs);
@@ -166,6 +207,7 @@ static ppn_status_t convert(binding_t* binding, const ppn_tensor_t* source, ppn_
 
 ppn_status_t ppn_coreml_function_run(ppn_coreml_function_t* function, const ppn_tensor_t* inputs,
                                      ppn_tensor_t* out_outputs) {
+  PPN_RETURN_IF_ERROR(check_shapes(function, inputs));
   for (uint32_t i = 0; i < function->input_count; ++i) {
     binding_t* binding = &function->inputs[i];
     PPN_RETURN_IF_ERROR_ANNOTATED(

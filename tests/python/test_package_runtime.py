@@ -185,6 +185,43 @@ def test_dynamic_shapes():
     torch.testing.assert_close(method.execute([x])[0], module(x), rtol=1e-5, atol=1e-5)
 
 
+def test_enumerated_shapes_example():
+    """The example of the documentation: combinations that are not listed are errors, which list those that are."""
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear1 = nn.Linear(10, 5)
+            self.linear2 = nn.Linear(11, 5)
+
+        def forward(self, x, y):
+            return self.linear1(x).sum() + self.linear2(y)
+
+    model = Model().eval()
+    enumerated_shapes = {"x": [[1, 5, 10], [4, 6, 10]], "y": [[3, 11], [5, 11]]}
+    dynamic_shapes = [{0: torch.export.Dim.AUTO(min=1, max=4), 1: torch.export.Dim.AUTO(min=5, max=6)},
+                      {0: torch.export.Dim.AUTO(min=3, max=5)}]
+    ep = torch.export.export(model, (torch.randn(4, 6, 10), torch.randn(5, 11)), dynamic_shapes=dynamic_shapes)
+
+    def lowered(target, shapes=enumerated_shapes):
+        specs = CoreMLBackend.generate_compile_specs(minimum_deployment_target=target, compute_precision="float32")
+        specs.append(CoreMLBackend.generate_enumerated_shapes_compile_spec(ep, shapes))
+        return to_edge_transform_and_lower(ep, partitioner=[CoreMLPartitioner(compile_specs=specs, lower_full_graph=True)])
+
+    method = Runtime.get().load_program(lowered("iOS18").to_executorch().buffer).load_method("forward")
+    for sizes in (((1, 5, 10), (3, 11)), ((4, 6, 10), (5, 11)), ((1, 5, 10), (3, 11))):
+        inputs = [torch.randn(size) for size in sizes]
+        torch.testing.assert_close(method.execute(inputs)[0], model(*inputs), rtol=1e-4, atol=1e-4)
+    with pytest.raises(RuntimeError) as raised:
+        method.execute([torch.randn(1, 5, 10), torch.randn(5, 11)])
+    assert "x [1, 5, 10], y [5, 11]" in str(raised.value)
+    assert "x [1, 5, 10], y [3, 11]; x [4, 6, 10], y [5, 11]" in str(raised.value)
+    with pytest.raises(RuntimeError):
+        method.execute([torch.randn(2, 7, 12), torch.randn(3, 11)])
+    with pytest.raises(ValueError, match="iOS18"):
+        lowered("iOS17")
+
+
 # ---- State ----
 
 
