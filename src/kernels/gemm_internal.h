@@ -14,12 +14,14 @@
 typedef struct ppn_gemm_kernels {
   int tile_rows, panel_columns;
   // C[rows, columns] = alpha * A B + beta * C for one tile: `a` is a packed strip, `b` a panel.
+  // More rows of the strip may be read, as many as fill it up.
   void (*tile)(int rows, int columns, int64_t depth, const float* a, const float* b, float* c,
                int64_t c_row_stride, float alpha, float beta);
   void (*tile_half)(int rows, int columns, int64_t depth, const float* a, const uint16_t* b,
                     float* c, int64_t c_row_stride, float alpha, float beta);
-  // out[k * out_stride + i] = source[i * source_stride + k]. May write up to 8 floats past each
-  // row of `out` (the next row, written after it; past the last one, memory that must be there).
+  // out[k * out_stride + i] = source[i * source_stride + k], and zeros up to a multiple of 8 rows.
+  // May write up to 8 floats past each row of `out` (the next row, written after it; past the last
+  // one, memory that must be there).
   void (*transpose)(const float* source, int64_t source_stride, int rows, int64_t depth, float* out,
                     int64_t out_stride);
   // Few rows times columns [begin, end) of a B whose columns are contiguous, read in place. `b` is

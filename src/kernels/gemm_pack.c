@@ -148,8 +148,9 @@ void ppn_gemm_pack_strips(const float* a, int64_t row_stride, int64_t depth_stri
       kernels->transpose(source, row_stride, count, depth, strips, tile_rows);
     } else {
       for (int64_t k = 0; k < depth; ++k) {
-        for (int i = 0; i < count; ++i)
-          strips[k * tile_rows + i] = source[i * row_stride + k * depth_stride];
+        float* target = strips + k * tile_rows;
+        for (int i = 0; i < count; ++i) target[i] = source[i * row_stride + k * depth_stride];
+        for (int i = count; i < tile_rows; ++i) target[i] = 0;
       }
     }
     strips += tile_rows * depth;

@@ -11,16 +11,17 @@ enum {
   PANEL_COLUMNS = 2 * SIMD_LANES,
 };
 
-// One tile with the number of rows known to the compiler, so that all sums stay in registers. Where
-// rows are few, `ways` independent sums per result hide the latency of the additions.
-static PPN_ALWAYS_INLINE void tile_of(const int rows, const int ways, const bool is_half,
-                                      int columns, int64_t depth, const float* a, const void* b,
-                                      float* c, int64_t c_row_stride, float alpha, float beta) {
+// One tile with the number of rows that are computed, `size`, known to the compiler, so that all
+// sums stay in registers; the first `rows` of them are stored. Where rows are few, `ways`
+// independent sums per result hide the latency of the additions.
+static PPN_ALWAYS_INLINE void tile_of(const int size, const int ways, const bool is_half, int rows,
+                                      int64_t depth, const float* a, const void* b, float* c,
+                                      int64_t c_row_stride, float alpha, float beta) {
   simd_t sums[TILE_ROWS][2];
   const float* b_float = b;
   const uint16_t* b_half = b;
   PPN_UNROLL
-  for (int i = 0; i < rows * ways; ++i) sums[i][0] = sums[i][1] = simd_set1(0);
+  for (int i = 0; i < size * ways; ++i) sums[i][0] = sums[i][1] = simd_set1(0);
   int64_t k = 0;
   for (; k + ways <= depth; k += ways) {
     PPN_UNROLL
@@ -30,9 +31,9 @@ static PPN_ALWAYS_INLINE void tile_of(const int rows, const int ways, const bool
       simd_t b0 = is_half ? simd_load_half(half_row) : simd_load(row);
       simd_t b1 = is_half ? simd_load_half(half_row + SIMD_LANES) : simd_load(row + SIMD_LANES);
       PPN_UNROLL
-      for (int i = 0; i < rows; ++i) {
+      for (int i = 0; i < size; ++i) {
         simd_t x = simd_set1(a[way * TILE_ROWS + i]);
-        simd_t* sum = sums[way * rows + i];
+        simd_t* sum = sums[way * size + i];
         sum[0] = simd_fma(x, b0, sum[0]);
         sum[1] = simd_fma(x, b1, sum[1]);
       }
@@ -40,11 +41,11 @@ static PPN_ALWAYS_INLINE void tile_of(const int rows, const int ways, const bool
     a += ways * TILE_ROWS;
     b_float += ways * PANEL_COLUMNS, b_half += ways * PANEL_COLUMNS;
   }
-  for (; k < depth; ++k) {
+  for (; ways > 1 && k < depth; ++k) {
     simd_t b0 = is_half ? simd_load_half(b_half) : simd_load(b_float);
     simd_t b1 = is_half ? simd_load_half(b_half + SIMD_LANES) : simd_load(b_float + SIMD_LANES);
     PPN_UNROLL
-    for (int i = 0; i < rows; ++i) {
+    for (int i = 0; i < size; ++i) {
       simd_t x = simd_set1(a[i]);
       sums[i][0] = simd_fma(x, b0, sums[i][0]);
       sums[i][1] = simd_fma(x, b1, sums[i][1]);
@@ -55,75 +56,77 @@ static PPN_ALWAYS_INLINE void tile_of(const int rows, const int ways, const bool
   PPN_UNROLL
   for (int way = 1; way < ways; ++way) {
     PPN_UNROLL
-    for (int i = 0; i < rows; ++i) {
-      sums[i][0] = simd_add(sums[i][0], sums[way * rows + i][0]);
-      sums[i][1] = simd_add(sums[i][1], sums[way * rows + i][1]);
+    for (int i = 0; i < size; ++i) {
+      sums[i][0] = simd_add(sums[i][0], sums[way * size + i][0]);
+      sums[i][1] = simd_add(sums[i][1], sums[way * size + i][1]);
     }
   }
-  int first = columns < SIMD_LANES ? columns : SIMD_LANES, second = columns - first;
   simd_t scale = simd_set1(alpha), factor = simd_set1(beta);
   PPN_UNROLL
-  for (int i = 0; i < rows; ++i) {
+  for (int i = 0; i < size; ++i) {
+    if (i >= rows) break;
     simd_t c0 = simd_mul(scale, sums[i][0]), c1 = simd_mul(scale, sums[i][1]);
     float* row = c + i * c_row_stride;
-    if (columns == PANEL_COLUMNS) {
-      if (beta != 0) {
-        c0 = simd_fma(factor, simd_load(row), c0);
-        c1 = simd_fma(factor, simd_load(row + SIMD_LANES), c1);
-      }
-      simd_store(row, c0);
-      simd_store(row + SIMD_LANES, c1);
-    } else {
-      if (beta != 0) {
-        c0 = simd_fma(factor, simd_load_part(row, first), c0);
-        if (second > 0) c1 = simd_fma(factor, simd_load_part(row + SIMD_LANES, second), c1);
-      }
-      simd_store_part(row, c0, first);
-      if (second > 0) simd_store_part(row + SIMD_LANES, c1, second);
+    if (beta != 0) {
+      c0 = simd_fma(factor, simd_load(row), c0);
+      c1 = simd_fma(factor, simd_load(row + SIMD_LANES), c1);
     }
+    simd_store(row, c0);
+    simd_store(row + SIMD_LANES, c1);
   }
 }
 
-static PPN_ALWAYS_INLINE void tile_for(int rows, bool is_half, int columns, int64_t depth,
-                                       const float* a, const void* b, float* c,
-                                       int64_t c_row_stride, float alpha, float beta) {
-#define TILE_CASE(n, ways)                                                         \
-  case n:                                                                          \
-    tile_of(n, ways, is_half, columns, depth, a, b, c, c_row_stride, alpha, beta); \
-    break
-  switch (rows) {
-    TILE_CASE(1, 4);
-    TILE_CASE(2, 2);
-    TILE_CASE(3, 1);
-    TILE_CASE(4, 1);
+// All columns of the panel, with the smallest of a few sizes that holds the rows.
+static PPN_ALWAYS_INLINE void tile_for(bool is_half, int rows, int64_t depth, const float* a,
+                                       const void* b, float* c, int64_t c_row_stride, float alpha,
+                                       float beta) {
+  if (rows == 1) {
+    tile_of(1, 4, is_half, rows, depth, a, b, c, c_row_stride, alpha, beta);
+  } else if (rows == 2) {
+    tile_of(2, 2, is_half, rows, depth, a, b, c, c_row_stride, alpha, beta);
+  } else if (rows <= 4 || TILE_ROWS == 4) {
+    tile_of(4, 1, is_half, rows, depth, a, b, c, c_row_stride, alpha, beta);
+#if PPN_SIMD_BYTES == 64
+  } else if (rows <= 8) {
+    tile_of(8, 1, is_half, rows, depth, a, b, c, c_row_stride, alpha, beta);
+#endif
 #if PPN_SIMD_BYTES >= 32
-    TILE_CASE(5, 1);
-    TILE_CASE(6, 1);
+  } else {
+    tile_of(TILE_ROWS, 1, is_half, rows, depth, a, b, c, c_row_stride, alpha, beta);
 #endif
-#if PPN_SIMD_BYTES >= 64
-    TILE_CASE(7, 1);
-    TILE_CASE(8, 1);
-    TILE_CASE(9, 1);
-    TILE_CASE(10, 1);
-    TILE_CASE(11, 1);
-    TILE_CASE(12, 1);
-    TILE_CASE(13, 1);
-    TILE_CASE(14, 1);
-#endif
-    default:
-      break;
   }
-#undef TILE_CASE
+}
+
+// C = values + beta * C for the first columns of a tile.
+static void merge_part(int rows, int columns, const float* values, float* c, int64_t c_row_stride,
+                       float beta) {
+  for (int i = 0; i < rows; ++i) {
+    const float* row = values + i * PANEL_COLUMNS;
+    float* target = c + i * c_row_stride;
+    if (beta != 0) {
+      for (int j = 0; j < columns; ++j) target[j] = row[j] + beta * target[j];
+    } else {
+      for (int j = 0; j < columns; ++j) target[j] = row[j];
+    }
+  }
 }
 
 static void tile(int rows, int columns, int64_t depth, const float* a, const float* b, float* c,
                  int64_t c_row_stride, float alpha, float beta) {
-  tile_for(rows, false, columns, depth, a, b, c, c_row_stride, alpha, beta);
+  float part[TILE_ROWS * PANEL_COLUMNS];
+  bool is_part = columns < PANEL_COLUMNS;
+  tile_for(false, rows, depth, a, b, is_part ? part : c, is_part ? PANEL_COLUMNS : c_row_stride,
+           alpha, is_part ? 0 : beta);
+  if (is_part) merge_part(rows, columns, part, c, c_row_stride, beta);
 }
 
 static void tile_half(int rows, int columns, int64_t depth, const float* a, const uint16_t* b,
                       float* c, int64_t c_row_stride, float alpha, float beta) {
-  tile_for(rows, true, columns, depth, a, b, c, c_row_stride, alpha, beta);
+  float part[TILE_ROWS * PANEL_COLUMNS];
+  bool is_part = columns < PANEL_COLUMNS;
+  tile_for(true, rows, depth, a, b, is_part ? part : c, is_part ? PANEL_COLUMNS : c_row_stride,
+           alpha, is_part ? 0 : beta);
+  if (is_part) merge_part(rows, columns, part, c, c_row_stride, beta);
 }
 
 static void transpose(const float* source, int64_t source_stride, int rows, int64_t depth,
@@ -158,7 +161,10 @@ static void transpose(const float* source, int64_t source_stride, int rows, int6
     }
   }
 #endif
+  int64_t padded = rows + 7 - (rows + 7) % 8 < out_stride ? rows + 7 - (rows + 7) % 8 : out_stride;
   for (; k < depth; ++k) {
-    for (int i = 0; i < rows; ++i) out[k * out_stride + i] = source[i * source_stride + k];
+    float* row = out + k * out_stride;
+    for (int i = 0; i < rows; ++i) row[i] = source[i * source_stride + k];
+    for (int64_t i = rows; i < padded; ++i) row[i] = 0;
   }
 }
