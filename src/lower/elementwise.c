@@ -176,11 +176,13 @@ static ppn_status_t lower_atan2(ppn_lower_context_t* context, const ppn_node_t* 
       ppn_row_select(context, x_is_zero, ppn_row_number(context, dtype, 1), x);
   ppn_mil_value_t* angle =
       ppn_row_unary(context, "atan", ppn_row_binary(context, "real_div", y, safe_x));
-  ppn_mil_value_t* side =
-      ppn_row_select(context, ppn_row_binary(context, "less", y, zero),
-                     ppn_row_number(context, dtype, -pi), ppn_row_number(context, dtype, pi));
-  ppn_mil_value_t* turned = ppn_row_select(context, ppn_row_binary(context, "less", x, zero),
-                                           ppn_row_binary(context, "add", angle, side), angle);
+  // Not select(y < 0, -pi, pi): a selection has the shape of what is selected, here a number's.
+  ppn_mil_value_t* half_turn = ppn_row_number(context, dtype, pi);
+  ppn_mil_value_t* opposite = ppn_row_select(context, ppn_row_binary(context, "less", y, zero),
+                                             ppn_row_binary(context, "sub", angle, half_turn),
+                                             ppn_row_binary(context, "add", angle, half_turn));
+  ppn_mil_value_t* turned =
+      ppn_row_select(context, ppn_row_binary(context, "less", x, zero), opposite, angle);
   ppn_mil_value_t* upright =
       ppn_row_binary_number(context, "mul", ppn_row_unary(context, "sign", y), pi / 2);
   // A shape with all operands' broadcast: 0 * x + upright.

@@ -189,7 +189,9 @@ static ppn_status_t read_ordinary(reader_t* reader, const MilPb__Operation* sour
     PPN_RETURN_IF_ERROR(ppn_mil_block_create(reader->function, &blocks[i]));
     PPN_RETURN_IF_ERROR_ANNOTATED(read_block(reader, source->blocks[i], blocks[i]), "block %zu", i);
   }
+  // The message is released after reading; operations keep the name.
   const char* name = operation_name(source);
+  if (name && !(name = ppn_arena_strdup(arena, ppn_sv(name)))) return ppn_out_of_memory();
   ppn_mil_builder_t builder = {.function = reader->function, .block = block, .name = name};
   ppn_mil_value_t** outputs;
   PPN_ARENA_NEW(arena, source->n_outputs, &outputs);
