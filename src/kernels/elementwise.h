@@ -32,7 +32,7 @@ typedef enum ppn_unary {
   PPN_UNARY_IDENTITY,
   PPN_UNARY_ABS,
   PPN_UNARY_NEGATE,
-  PPN_UNARY_SIGN,  // of NaN: NaN
+  PPN_UNARY_SIGN,  // of NaN: 0, as in torch
   PPN_UNARY_SQUARE,
   PPN_UNARY_RELU,
   PPN_UNARY_CLIP,         // min(max(x, alpha), beta); NaN stays

@@ -75,7 +75,7 @@ static inline REAL minimum(REAL x, REAL y) {
 UNARY(identity, x)
 UNARY(abs, fabs(x))
 UNARY(negate, -x)
-UNARY(sign, x > 0 ? 1 : (x < 0 ? -1 : x))
+UNARY(sign, (x > 0 ? 1 : 0) - (x < 0 ? 1 : 0))
 UNARY(square, (x * x))
 UNARY(relu, x < 0 ? 0 : x)
 UNARY(clip, clip(x, alpha, beta))

@@ -176,7 +176,7 @@ static void special_values(void** state) {
     assert_same(unary(PPN_UNARY_CLIP, d, NAN, -1, 1, 0), NAN);
     assert_same(unary(PPN_UNARY_CLIP, d, 5, -1, INFINITY, 0), 5);
     assert_same(unary(PPN_UNARY_CLIP, d, 5, 3, 2, 0), 2);
-    assert_same(unary(PPN_UNARY_SIGN, d, NAN, 0, 0, 0), NAN);
+    assert_same(unary(PPN_UNARY_SIGN, d, NAN, 0, 0, 0), 0);
     assert_same(unary(PPN_UNARY_SIGN, d, -3, 0, 0, 0), -1);
     assert_same(unary(PPN_UNARY_ROUND, d, 2.5, 0, 0, 0), 2);
     assert_same(unary(PPN_UNARY_ROUND, d, -0.5, 0, 0, 0), -0.0);
