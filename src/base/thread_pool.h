@@ -1,8 +1,7 @@
 // Thread pool: runs the pieces of one loop on several threads.
 //
-// Where the program is linked with OpenMP (because a library it uses is: oneDNN), loops run on
-// OpenMP's threads, so that two sets of threads do not spin against each other; elsewhere the pool
-// has threads of its own.
+// Loops often follow each other within microseconds, so a thread that has nothing to do watches for
+// the next loop for a short while before it sleeps.
 #ifndef PPN_BASE_THREAD_POOL_H_
 #define PPN_BASE_THREAD_POOL_H_
 
@@ -24,10 +23,5 @@ int ppn_thread_pool_size(const ppn_thread_pool_t* pool);
 void ppn_thread_pool_parallel_for(ppn_thread_pool_t* pool, size_t count, size_t grain,
                                   ppn_parallel_function_t function, void* context);
 void ppn_thread_pool_free(ppn_thread_pool_t* pool);
-
-// Makes libraries that run on OpenMP use as many threads as the pool has when they are called from
-// this thread; the number that was in force before, for ppn_thread_pool_leave.
-int ppn_thread_pool_enter(const ppn_thread_pool_t* pool);
-void ppn_thread_pool_leave(int previous);
 
 #endif  // PPN_BASE_THREAD_POOL_H_

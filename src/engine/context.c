@@ -135,8 +135,8 @@ static ppn_status_t lend_inputs(ppn_engine_context_t* context, const ppn_tensor_
   return ppn_status_ok();
 }
 
-static ppn_status_t prepare(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
-                            uint32_t input_count) {
+ppn_status_t ppn_engine_prepare(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
+                                uint32_t input_count) {
   const ppn_mil_function_t* function = context->model->function;
   if (is_prepared_for(context, inputs, input_count)) return ppn_status_ok();
   PPN_RETURN_IF_ERROR(ppn_engine_check_inputs(function, inputs, input_count));
@@ -156,15 +156,6 @@ static ppn_status_t prepare(ppn_engine_context_t* context, const ppn_tensor_t* i
   PPN_RETURN_IF_ERROR(reserve_transfers(context, inputs, input_count));
   context->is_prepared = true;
   return ppn_status_ok();
-}
-
-ppn_status_t ppn_engine_prepare(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
-                                uint32_t input_count) {
-  // Implementations are chosen for the number of threads that will run them.
-  int previous = ppn_thread_pool_enter(context->interpreter.environment.pool);
-  ppn_status_t status = prepare(context, inputs, input_count);
-  ppn_thread_pool_leave(previous);
-  return status;
 }
 
 // ---- Results ----
@@ -214,11 +205,11 @@ static ppn_status_t take_inputs(ppn_engine_context_t* context, const ppn_tensor_
   return ppn_status_ok();
 }
 
-static ppn_status_t run(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
-                        uint32_t input_count, ppn_tensor_t* outputs, uint32_t output_count) {
+ppn_status_t ppn_engine_run(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
+                            uint32_t input_count, ppn_tensor_t* outputs, uint32_t output_count) {
   const ppn_mil_function_t* function = context->model->function;
   const ppn_mil_block_t* block = function->block;
-  PPN_RETURN_IF_ERROR(prepare(context, inputs, input_count));
+  PPN_RETURN_IF_ERROR(ppn_engine_prepare(context, inputs, input_count));
   if (output_count != block->output_count) {
     return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
                            "function '%s' has %u outputs, %u were asked for", function->name,
@@ -236,14 +227,6 @@ static ppn_status_t run(ppn_engine_context_t* context, const ppn_tensor_t* input
         &context->output_transfers[i], block->outputs[i]->type.dtype, &result, &outputs[i]));
   }
   return ppn_status_ok();
-}
-
-ppn_status_t ppn_engine_run(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
-                            uint32_t input_count, ppn_tensor_t* outputs, uint32_t output_count) {
-  int previous = ppn_thread_pool_enter(context->interpreter.environment.pool);
-  ppn_status_t status = run(context, inputs, input_count, outputs, output_count);
-  ppn_thread_pool_leave(previous);
-  return status;
 }
 
 // ---- States and hooks ----

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "engine/families.h"
-#include "engine/onednn.h"
+#include "engine/onednn_parts.h"
 
 typedef struct state {
-  ppn_onednn_t* onednn;
+  ppn_onednn_parts_t* parts;
   const ppn_tensor_t *x, *other;
   const ppn_engine_fused_t* added;
 } state_t;
@@ -16,6 +16,10 @@ static const ppn_engine_layout_t* layout_of(const ppn_engine_node_t* node, const
   int index = ppn_mil_parameter_index(node->operation->op, ppn_sv(parameter));
   const ppn_engine_operand_t* operand = &node->inputs[index];
   return operand->count == 1 && operand->layouts ? operand->layouts[0] : NULL;
+}
+
+static int threads_of(const ppn_engine_node_t* node) {
+  return ppn_thread_pool_size(node->environment->pool);
 }
 
 static ppn_status_t not_here(const ppn_engine_node_t* node) {
@@ -51,8 +55,8 @@ static ppn_status_t begin(ppn_engine_node_t* node, ppn_arena_t* arena, state_t**
 
 static ppn_status_t end(ppn_engine_node_t* node, state_t* state) {
   node->state = state;
-  node->scratch_size = ppn_onednn_scratch_size(state->onednn);
-  node->output_layouts[0] = ppn_onednn_layout(state->onednn);
+  node->scratch_size = ppn_onednn_parts_scratch_size(state->parts);
+  node->output_layouts[0] = ppn_onednn_parts_layout(state->parts);
   return ppn_status_ok();
 }
 
@@ -65,8 +69,9 @@ static ppn_status_t prepare_conv(ppn_engine_node_t* node, ppn_arena_t* arena) {
   request.bias = ppn_node_input(node, "bias");
   if (!is_constant(request.weight) || !is_constant(request.bias)) return not_here(node);
   ppn_engine_windows_read(node, request.x, request.weight->sizes + 2, &windows);
-  PPN_RETURN_IF_ERROR(ppn_onednn_convolution_create(
-      &request, ppn_mil_input_int(node->operation, "groups", 1), &windows, &state->onednn));
+  PPN_RETURN_IF_ERROR(ppn_onednn_parts_convolution(&request,
+                                                   ppn_mil_input_int(node->operation, "groups", 1),
+                                                   &windows, threads_of(node), &state->parts));
   return end(node, state);
 }
 
@@ -76,7 +81,7 @@ static ppn_status_t prepare_linear(ppn_engine_node_t* node, ppn_arena_t* arena) 
   PPN_RETURN_IF_ERROR(begin(node, arena, &state, &request));
   request.weight = ppn_node_input(node, "weight");
   request.bias = ppn_node_input(node, "bias");
-  PPN_RETURN_IF_ERROR(ppn_onednn_linear_create(&request, &state->onednn));
+  PPN_RETURN_IF_ERROR(ppn_onednn_parts_linear(&request, threads_of(node), &state->parts));
   return end(node, state);
 }
 
@@ -111,7 +116,7 @@ static ppn_status_t prepare_matmul(ppn_engine_node_t* node, ppn_arena_t* arena) 
   ppn_tensor_t right =
       matrix_view(y, ppn_mil_input_bool(node->operation, "transpose_y", false), rank);
   request.x = &left;
-  PPN_RETURN_IF_ERROR(ppn_onednn_matmul_create(&request, &right, &state->onednn));
+  PPN_RETURN_IF_ERROR(ppn_onednn_parts_matmul(&request, &right, threads_of(node), &state->parts));
   return end(node, state);
 }
 
@@ -134,11 +139,11 @@ static ppn_status_t prepare_pool(ppn_engine_node_t* node, ppn_arena_t* arena) {
     }
   }
   bool inner = ppn_mil_input_bool(node->operation, "exclude_padding_from_average", false);
-  PPN_RETURN_IF_ERROR(ppn_onednn_pooling_create(&request,
-                                                is_maximum ? PPN_ONEDNN_POOL_MAXIMUM
-                                                : inner    ? PPN_ONEDNN_POOL_AVERAGE_OF_INNER
-                                                           : PPN_ONEDNN_POOL_AVERAGE,
-                                                &windows, &state->onednn));
+  PPN_RETURN_IF_ERROR(ppn_onednn_parts_pooling(&request,
+                                               is_maximum ? PPN_ONEDNN_POOL_MAXIMUM
+                                               : inner    ? PPN_ONEDNN_POOL_AVERAGE_OF_INNER
+                                                          : PPN_ONEDNN_POOL_AVERAGE,
+                                               &windows, threads_of(node), &state->parts));
   return end(node, state);
 }
 
@@ -147,7 +152,7 @@ static ppn_status_t prepare_reorder(ppn_engine_node_t* node, ppn_arena_t* arena)
   ppn_onednn_request_t request;
   PPN_RETURN_IF_ERROR(begin(node, arena, &state, &request));
   if (!request.x_layout) return not_here(node);
-  PPN_RETURN_IF_ERROR(ppn_onednn_reorder_create(&request, &state->onednn));
+  PPN_RETURN_IF_ERROR(ppn_onednn_parts_reorder(&request, &state->parts));
   return end(node, state);
 }
 
@@ -160,13 +165,13 @@ static ppn_status_t run(ppn_engine_node_t* node) {
       .added = state->added ? state->added->tensor.data : NULL,
       .scratch = node->scratch,
   };
-  ppn_status_t status = ppn_onednn_run(state->onednn, &operands);
+  ppn_status_t status = ppn_onednn_parts_run(state->parts, &operands, node->environment->pool);
   return ppn_status_annotate(status, "%s '%s'", node->operation->op->type, node->operation->name);
 }
 
 static void release(ppn_engine_node_t* node) {
   state_t* state = node->state;
-  if (state) ppn_onednn_free(state->onednn);
+  if (state) ppn_onednn_parts_free(state->parts);
   node->state = NULL;
 }
 

@@ -4,6 +4,9 @@
 
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
+#ifdef PPN_WITH_OPENMP
+#include <omp.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +35,9 @@ static dnnl_status_t desc_strided(own_desc_t* out, int rank, const dnnl_dims_t s
                                   const dnnl_dims_t strides) {
   return dnnl_memory_desc_create_with_strides(out, rank, sizes, dnnl_f32, strides);
 }
-static dnnl_status_t desc_any(own_desc_t* out, int rank, const dnnl_dims_t sizes) {
-  return dnnl_memory_desc_create_with_tag(out, rank, sizes, dnnl_f32, dnnl_format_tag_any);
+static dnnl_status_t desc_tagged(own_desc_t* out, int rank, const dnnl_dims_t sizes,
+                                 dnnl_format_tag_t tag) {
+  return dnnl_memory_desc_create_with_tag(out, rank, sizes, dnnl_f32, tag);
 }
 static void desc_release(own_desc_t* desc) {
   if (*desc) dnnl_memory_desc_destroy(*desc);
@@ -79,8 +83,9 @@ static dnnl_status_t desc_strided(own_desc_t* out, int rank, const dnnl_dims_t s
                                   const dnnl_dims_t strides) {
   return dnnl_memory_desc_init_by_strides(out, rank, sizes, dnnl_f32, strides);
 }
-static dnnl_status_t desc_any(own_desc_t* out, int rank, const dnnl_dims_t sizes) {
-  return dnnl_memory_desc_init_by_tag(out, rank, sizes, dnnl_f32, dnnl_format_tag_any);
+static dnnl_status_t desc_tagged(own_desc_t* out, int rank, const dnnl_dims_t sizes,
+                                 dnnl_format_tag_t tag) {
+  return dnnl_memory_desc_init_by_tag(out, rank, sizes, dnnl_f32, tag);
 }
 static void desc_release(own_desc_t* desc) {
   (void)desc;
@@ -129,11 +134,34 @@ static dnnl_status_t create_pooling(dnnl_primitive_desc_t* out, dnnl_engine_t en
 
 // ---- Common to both ----
 
+static dnnl_status_t desc_any(own_desc_t* out, int rank, const dnnl_dims_t sizes) {
+  return desc_tagged(out, rank, sizes, dnnl_format_tag_any);
+}
+
 static dnnl_engine_t cpu;
 static pthread_once_t cpu_once = PTHREAD_ONCE_INIT;
 
 static void create_engine(void) {
   if (dnnl_engine_create(&cpu, dnnl_cpu, 0) != dnnl_success) cpu = NULL;
+}
+
+// oneDNN runs on OpenMP's threads; here it is to use the caller's alone.
+static int use_one_thread(void) {
+#ifdef PPN_WITH_OPENMP
+  int previous = omp_get_max_threads();
+  if (previous != 1) omp_set_num_threads(1);
+  return previous;
+#else
+  return 1;
+#endif
+}
+
+static void use_threads(int count) {
+#ifdef PPN_WITH_OPENMP
+  if (count != 1) omp_set_num_threads(count);
+#else
+  (void)count;
+#endif
 }
 
 // Brings memory from one layout into another.
@@ -172,8 +200,9 @@ struct ppn_onednn {
   reorder_t take_added;
   size_t x_size;  // of the reordered x
   size_t scratch_size;
-  ppn_engine_layout_t layout;
-  bool has_layout;
+  ppn_engine_layout_t layout, x_layout;
+  bool has_layout, has_x_layout;
+  int previous_threads;  // of the creating thread's OpenMP
 };
 
 #define TRY(expression)                                \
@@ -463,6 +492,8 @@ static ppn_status_t take_x(ppn_onednn_t* onednn, const ppn_onednn_request_t* req
                            desc_t given) {
   desc_t wanted = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_src_md, 0);
   PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_SRC, wanted, NULL, &onednn->x));
+  onednn->has_x_layout = request->x_layout || !dnnl_memory_desc_equal(given, wanted);
+  onednn->x_layout = (ppn_engine_layout_t){wanted, dnnl_memory_desc_get_size(wanted), false};
   bool is_same = dnnl_memory_desc_equal(given, wanted) ||
                  (!request->x_layout && is_row_major(wanted, request->x, given));
   if (is_same) return ppn_status_ok();
@@ -472,6 +503,7 @@ static ppn_status_t take_x(ppn_onednn_t* onednn, const ppn_onednn_request_t* req
 
 static ppn_status_t take_constants(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
                                    desc_t weight) {
+  if (request->role == PPN_ONEDNN_FRAME) return ppn_status_ok();
   desc_t packed = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 0);
   onednn->packs = request->packs;
   PPN_RETURN_IF_ERROR(
@@ -501,8 +533,12 @@ static ppn_status_t finish(ppn_onednn_t* onednn, const ppn_onednn_request_t* req
   PPN_RETURN_IF_ERROR(
       add_argument(onednn, DNNL_ARG_SCRATCHPAD, scratchpad, NULL, &onednn->scratchpad));
   ppn_engine_fused_t* added = find_addition(request);
-  if (added) PPN_RETURN_IF_ERROR(take_added(onednn, added));
-  onednn->scratch_size = onednn->x_size + dnnl_memory_desc_get_size(scratchpad);
+  if (added && request->role != PPN_ONEDNN_PART) {
+    PPN_RETURN_IF_ERROR(take_added(onednn, added));
+  }
+  onednn->scratch_size = onednn->x_size;
+  if (request->role == PPN_ONEDNN_FRAME) return ppn_status_ok();
+  onednn->scratch_size += dnnl_memory_desc_get_size(scratchpad);
   TRY(dnnl_primitive_create(&onednn->primitive, onednn->desc));
   return ppn_status_ok();
 }
@@ -518,6 +554,7 @@ static ppn_status_t start(ppn_onednn_t** out_onednn) {
     free(onednn);
     return fail(status);
   }
+  onednn->previous_threads = use_one_thread();
   *out_onednn = onednn;
   return ppn_status_ok();
 }
@@ -539,6 +576,7 @@ void ppn_onednn_free(ppn_onednn_t* onednn) {
 
 // Keeps or frees what a creating function made.
 static ppn_status_t conclude(ppn_status_t status, ppn_onednn_t* onednn, ppn_onednn_t** out_onednn) {
+  use_threads(onednn->previous_threads);
   *out_onednn = status ? NULL : onednn;
   if (status) ppn_onednn_free(onednn);
   return status;
@@ -593,11 +631,16 @@ static ppn_status_t make_convolution(ppn_onednn_t* onednn, const ppn_onednn_requ
                                      const ppn_engine_windows_t* windows, const descs_t* descs) {
   dnnl_primitive_attr_t attributes = NULL;
   space_t space = space_of(windows);
+  bool is_part = request->role == PPN_ONEDNN_PART;
+  desc_t x = !is_part            ? DESC(descs->x)
+             : request->x_layout ? request->x_layout->descriptor
+                                 : DESC(descs->given);
+  desc_t y = is_part && request->y_layout ? request->y_layout->descriptor : DESC(descs->y);
   ppn_status_t status = make_attributes(request, &attributes);
   if (!status) {
-    dnnl_status_t result = create_convolution(
-        &onednn->desc, cpu, DESC(descs->x), DESC(descs->any_weight),
-        request->bias ? DESC(descs->bias) : NULL, DESC(descs->y), &space, attributes);
+    dnnl_status_t result =
+        create_convolution(&onednn->desc, cpu, x, DESC(descs->any_weight),
+                           request->bias ? DESC(descs->bias) : NULL, y, &space, attributes);
     if (result != dnnl_success) status = fail(result);
   }
   if (attributes) dnnl_primitive_attr_destroy(attributes);
@@ -643,6 +686,7 @@ static ppn_status_t make_product(ppn_onednn_t* onednn, const ppn_onednn_request_
 
 // [rows, columns] of a tensor whose leading dimensions are taken together.
 static ppn_tensor_t as_matrix(const ppn_tensor_t* tensor) {
+  if (tensor->rank == 2) return *tensor;
   int64_t columns = tensor->sizes[tensor->rank - 1];
   const int64_t sizes[] = {columns ? ppn_tensor_numel(tensor) / columns : 0, columns};
   return ppn_tensor_make(NULL, PPN_DTYPE_FLOAT32, 2, sizes);
@@ -685,7 +729,7 @@ ppn_status_t ppn_onednn_linear_create(const ppn_onednn_request_t* request,
 
 static ppn_status_t create_batched(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
                                    const ppn_tensor_t* other, descs_t* descs) {
-  ppn_tensor_t y = contiguous(request->y);
+  ppn_tensor_t y = *request->y;
   TRY(desc_of(&descs->given, request->x));
   TRY(desc_of(&descs->weight, other));
   TRY(desc_of(&descs->y, &y));
@@ -725,8 +769,9 @@ static ppn_status_t create_pool(ppn_onednn_t* onednn, const ppn_onednn_request_t
   desc_t given = request->x_layout ? request->x_layout->descriptor : DESC(descs->given);
   ppn_status_t status = make_attributes(request, &attributes);
   if (!status) {
-    dnnl_status_t result =
-        create_pooling(&onednn->desc, cpu, kinds[kind], given, DESC(descs->y), &space, attributes);
+    dnnl_status_t result = create_pooling(
+        &onednn->desc, cpu, kinds[kind], given,
+        request->y_layout ? request->y_layout->descriptor : DESC(descs->y), &space, attributes);
     if (result != dnnl_success) status = fail(result);
   }
   if (attributes) dnnl_primitive_attr_destroy(attributes);
@@ -780,17 +825,28 @@ size_t ppn_onednn_scratch_size(const ppn_onednn_t* onednn) {
   return onednn->scratch_size;
 }
 
-ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn, const ppn_onednn_operands_t* operands) {
-  void* x = operands->x;
-  if (!onednn->primitive) return reorder_run(&onednn->take_x, onednn->stream, x, operands->y);
+const ppn_engine_layout_t* ppn_onednn_x_layout(const ppn_onednn_t* onednn) {
+  return onednn->has_x_layout ? &onednn->x_layout : NULL;
+}
+
+static ppn_status_t bring(ppn_onednn_t* onednn, const ppn_onednn_operands_t* operands,
+                          void** out_x) {
+  *out_x = operands->x;
   if (onednn->take_x.primitive) {
-    PPN_RETURN_IF_ERROR(reorder_run(&onednn->take_x, onednn->stream, x, operands->scratch));
-    x = operands->scratch;
-  }
-  if (onednn->take_added.primitive) {
     PPN_RETURN_IF_ERROR(
-        reorder_run(&onednn->take_added, onednn->stream, operands->added, operands->y));
+        reorder_run(&onednn->take_x, onednn->stream, operands->x, operands->scratch));
+    *out_x = operands->scratch;
   }
+  if (!onednn->take_added.primitive) return ppn_status_ok();
+  return reorder_run(&onednn->take_added, onednn->stream, operands->added, operands->y);
+}
+
+static ppn_status_t execute(ppn_onednn_t* onednn, const ppn_onednn_operands_t* operands) {
+  void* x = NULL;
+  if (!onednn->desc) {
+    return reorder_run(&onednn->take_x, onednn->stream, operands->x, operands->y);
+  }
+  PPN_RETURN_IF_ERROR(bring(onednn, operands, &x));
   TRY(dnnl_memory_set_data_handle(onednn->x, x));
   if (onednn->other) TRY(dnnl_memory_set_data_handle(onednn->other, operands->other));
   TRY(dnnl_memory_set_data_handle(onednn->y, operands->y));
@@ -799,6 +855,81 @@ ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn, const ppn_onednn_operands_t* o
                              onednn->arguments));
   TRY(dnnl_stream_wait(onednn->stream));
   return ppn_status_ok();
+}
+
+ppn_status_t ppn_onednn_bring(ppn_onednn_t* frame, const ppn_onednn_operands_t* operands,
+                              void** out_x) {
+  int previous = use_one_thread();
+  ppn_status_t status = bring(frame, operands, out_x);
+  use_threads(previous);
+  return status;
+}
+
+ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn, const ppn_onednn_operands_t* operands) {
+  int previous = use_one_thread();
+  ppn_status_t status = execute(onednn, operands);
+  use_threads(previous);
+  return status;
+}
+
+// ---- Slices of layouts ----
+
+struct ppn_onednn_slice {
+  ppn_engine_layout_t layout;
+  own_desc_t desc;
+};
+
+// Layouts that hold blocks of channels, one after the other.
+static bool find_blocked(desc_t desc, const ppn_tensor_t* whole, dnnl_format_tag_t* out_tag,
+                         int64_t* out_block) {
+  static const dnnl_format_tag_t tags[][2] = {
+      {dnnl_nCw16c, dnnl_nCw8c}, {dnnl_nChw16c, dnnl_nChw8c}, {dnnl_nCdhw16c, dnnl_nCdhw8c}};
+  if (whole->rank < 3 || whole->rank > 5) return false;
+  for (int i = 0; i < 2; ++i) {
+    own_desc_t blocked;
+    *out_tag = tags[whole->rank - 3][i];
+    *out_block = i == 0 ? 16 : 8;
+    if (desc_tagged(&blocked, whole->rank, whole->sizes, *out_tag) != dnnl_success) continue;
+    bool is_equal = dnnl_memory_desc_equal(desc, DESC(blocked));
+    desc_release(&blocked);
+    if (is_equal) return true;
+  }
+  return false;
+}
+
+int64_t ppn_onednn_channel_block(const ppn_engine_layout_t* layout, const ppn_tensor_t* tensor) {
+  dnnl_format_tag_t tag;
+  int64_t block = 0;
+  return layout && find_blocked(layout->descriptor, tensor, &tag, &block) ? block : 0;
+}
+
+ppn_status_t ppn_onednn_slice_create(const ppn_engine_layout_t* layout, const ppn_tensor_t* whole,
+                                     const ppn_tensor_t* part, ppn_onednn_slice_t** out_slice) {
+  dnnl_format_tag_t tag;
+  int64_t block = 0;
+  *out_slice = NULL;
+  if (!find_blocked(layout->descriptor, whole, &tag, &block)) return fail(dnnl_unimplemented);
+  ppn_onednn_slice_t* slice = calloc(1, sizeof(*slice));
+  if (!slice) return ppn_out_of_memory();
+  dnnl_status_t status = desc_tagged(&slice->desc, part->rank, part->sizes, tag);
+  if (status != dnnl_success) {
+    free(slice);
+    return fail(status);
+  }
+  slice->layout.descriptor = DESC(slice->desc);
+  slice->layout.size = dnnl_memory_desc_get_size(DESC(slice->desc));
+  *out_slice = slice;
+  return ppn_status_ok();
+}
+
+const ppn_engine_layout_t* ppn_onednn_slice_layout(const ppn_onednn_slice_t* slice) {
+  return slice ? &slice->layout : NULL;
+}
+
+void ppn_onednn_slice_free(ppn_onednn_slice_t* slice) {
+  if (!slice) return;
+  desc_release(&slice->desc);
+  free(slice);
 }
 
 #else
