@@ -29,6 +29,7 @@ target_compile_options(pippin_flags INTERFACE
   -fno-strict-aliasing -ffp-contract=off)
 if(PIPPIN_SANITIZE)
   target_compile_options(pippin_flags INTERFACE -fsanitize=${PIPPIN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_definitions(pippin_flags INTERFACE PPN_SANITIZED=1)
   target_link_options(pippin_flags INTERFACE -fsanitize=${PIPPIN_SANITIZE})
 endif()
 if(PIPPIN_BUILD_FUZZERS)

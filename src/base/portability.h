@@ -10,7 +10,11 @@
 #define PPN_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PPN_RESTRICT restrict
 #define PPN_MAY_BE_UNUSED __attribute__((unused))
+#ifdef PPN_SANITIZED  // checks in every copy of a kernel would take minutes to compile
+#define PPN_ALWAYS_INLINE inline
+#else
 #define PPN_ALWAYS_INLINE inline __attribute__((always_inline))
+#endif
 // Before a loop whose iterations do not depend on each other, whatever its pointers are.
 #if defined(__clang__)
 #define PPN_LOOP_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -31,7 +35,9 @@
 #endif
 
 // Before a loop of a few iterations, known to the compiler, that must be unrolled whole.
-#if defined(__clang__)
+#if defined(PPN_SANITIZED)
+#define PPN_UNROLL
+#elif defined(__clang__)
 #define PPN_UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(__GNUC__)
 #define PPN_UNROLL _Pragma("GCC unroll 32")
