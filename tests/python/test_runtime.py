@@ -266,6 +266,19 @@ def test_inputs_of_every_dtype(program):
     check(program(lowered((Cloning(), inputs))).run(inputs), inputs)
 
 
+class Copies(nn.Module):
+    def forward(self, x, y):
+        replaced = x.clone()
+        replaced.copy_(y)
+        last = x.to(memory_format=torch.channels_last)
+        return replaced, x.to(torch.int32), x.to(torch.float16), last.flatten(), last.contiguous() + 1, x.view(4, -1).clone()
+
+
+def test_copies(program):
+    inputs = (torch.randn(1, 2, 4, 6) * 9, torch.randn(4, 1))
+    check(program(lowered((Copies(), inputs))).run(inputs), Copies()(*inputs))
+
+
 def test_missing_kernels_are_named(program):
     class Rare(nn.Module):
         def forward(self, x):
