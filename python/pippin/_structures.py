@@ -177,6 +177,7 @@ FUNCTIONS = {
     "ppn_program_open": (_STATUS, [_TEXT, _OUT]),
     "ppn_program_open_memory": (_STATUS, [_POINTER, _SIZE, _TEXT, _OUT]),
     "ppn_program_free": (None, [_POINTER]),
+    "ppn_program_dump": (_STATUS, [_TEXT, _OUT]),
     "ppn_program_method_count": (ctypes.c_uint32, [_POINTER]),
     "ppn_program_method_name": (_TEXT, [_POINTER, ctypes.c_uint32]),
     "ppn_method_load": (_STATUS, [_POINTER, _TEXT, ctypes.POINTER(EngineOptions), _OUT]),

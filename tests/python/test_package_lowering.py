@@ -229,6 +229,15 @@ def test_buffer_file_and_save_agree(mlp, tmp_path):
         program.get_etrecord()
 
 
+def test_programs_are_printed(mlp):
+    program = to_edge_transform_and_lower(mlp[1], partitioner=[CoreMLPartitioner()]).to_executorch()
+    brief, verbose = io.StringIO(), io.StringIO()
+    program.dump_executorch_program(out=brief)
+    program.dump_executorch_program(verbose=True, out=verbose)
+    assert "CoreMLBackend" in brief.getvalue() and "linear" in brief.getvalue()
+    assert verbose.getvalue().endswith(brief.getvalue()) and "aten::linear" in verbose.getvalue()
+
+
 def test_what_the_file_raises_comes_back(mlp):
     class Full(io.RawIOBase):
         def write(self, data):

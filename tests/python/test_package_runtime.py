@@ -159,6 +159,18 @@ def test_inputs_that_do_not_fit(method, inputs, part):
         method.execute(inputs)
 
 
+def test_numerics(model):
+    x = torch.randn(2, 4, generator=torch.Generator().manual_seed(1))
+    buffer = lower(model, (x,), [CoreMLPartitioner()]).buffer
+    errors = {}
+    for numerics in ("device", "fast"):
+        output = Runtime.get().load_program(buffer).load_method("forward", numerics=numerics, thread_count=1).execute([x])[0]
+        errors[numerics] = (output - model(x)).abs().max().item()
+    assert errors["fast"] <= errors["device"] < 1e-2
+    with pytest.raises(ValueError, match="device, fast"):
+        Runtime.get().load_program(buffer).load_method("forward", numerics="double")
+
+
 def test_numbers_and_constants():
     module = function(lambda x: torch.relu(x))
     program = torch.export.export(module, (torch.randn(3),))

@@ -41,10 +41,13 @@ class Program:
     def method_names(self):
         return set(self._methods)
 
-    def load_method(self, name):
-        """The method of that name, the same object each time; KeyError when there is none."""
+    def load_method(self, name, *, numerics="device", thread_count=0):
+        """The method of that name, the same object each time; KeyError when there is none.
+
+        Pippin's own options count when the method is loaded first: ``numerics="fast"`` computes fp16 models in fp32;
+        ``thread_count`` 0 is one thread for each processor."""
         if self._methods[name] is None:
-            self._methods[name] = Method(self._program.load_method(name))
+            self._methods[name] = Method(self._program.load_method(name, numerics=numerics, thread_count=thread_count))
         return self._methods[name]
 
     def metadata(self, method_name):

@@ -85,16 +85,23 @@ class MethodMeta:
         return f"MethodMeta(name='{self.name()}', num_inputs={self.num_inputs()}, num_outputs={self.num_outputs()})"
 
 
+# How programs stated in fp16 are computed (ppn_numerics_t): rounded like a device's results, or in fp32.
+_NUMERICS = {"device": 0, "fast": 1}
+
+
 class ExecuTorchMethod:
     """A loaded method. State persists in it from call to call. Calls from several threads wait for each other."""
 
-    def __init__(self, program, name):
+    def __init__(self, program, name, numerics="device", thread_count=0):
+        if numerics not in _NUMERICS:
+            raise ValueError(f"numerics cannot be {numerics!r}; expected one of {', '.join(_NUMERICS)}")
+        options = c.EngineOptions(_NUMERICS[numerics], thread_count)
         self.name = name
         self.handle = None
         self._program = program  # its memory is used
         self._lock = threading.Lock()
         self._as_torch = False
-        self.handle = call_out(lib.ppn_method_load, program.handle, name.encode(), None)
+        self.handle = call_out(lib.ppn_method_load, program.handle, name.encode(), ctypes.byref(options))
 
     def __del__(self):
         if self.handle:
@@ -181,8 +188,8 @@ class ExecuTorchProgram:
             raise IndexError(f"index {method_index} is out of range: there are {self.num_methods()} methods")
         return lib.ppn_program_method_name(self.handle, method_index).decode()
 
-    def load_method(self, method_name):
-        return ExecuTorchMethod(self, method_name)
+    def load_method(self, method_name, **options):
+        return ExecuTorchMethod(self, method_name, **options)
 
     def method_meta(self, method_name):
         return self.load_method(method_name).method_meta()

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 
 from pippin import _structures as c
 from pippin._library import call_out, call_text, check, lib, log_route, stream
@@ -269,8 +270,12 @@ class ExecutorchProgramManager:
         return deserialize_pte_binary(self.buffer).program
 
     def dump_executorch_program(self, verbose=False, out=None):
-        """Prints the program: values, instructions and delegates; with `verbose`, the lowered graphs as well."""
-        print(self._edge.dump("edge") if verbose else self._edge.dump("mil"), file=out or sys.stdout)
+        """Prints the program: values, instructions and delegates; with `verbose`, the lowered graphs before it."""
+        with tempfile.NamedTemporaryFile(suffix=".pte") as file:
+            self.write_to_file(file)
+            file.flush()
+            text = call_text(lib.ppn_program_dump, os.fsencode(file.name))
+        print((self._edge.dump("edge") if verbose else "") + text, file=out or sys.stdout)
 
     @property
     def debug_handle_map(self):
