@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/file_kind.h"
 #include "coreml/model_proto.h"
 #include "coreml/package_layout.h"
+#include "formats/weight_blob.h"
 #include "mil/proto.h"
 #include "tensor/tensor.h"
 
@@ -121,6 +123,8 @@ static ppn_status_t find_weights(void* context, ppn_string_view_t path, ppn_span
   if (!full) return ppn_out_of_memory();
   PPN_RETURN_IF_ERROR(files->find(files->context, full, &files->bytes));
   PPN_RETURN_IF_ERROR(align_bytes(files->model, &files->bytes));
+  uint32_t record_count;
+  PPN_RETURN_IF_ERROR_ANNOTATED(ppn_weight_blob_verify(files->bytes, &record_count), "%s", full);
   files->path = name;
   *out_bytes = files->bytes;
   return ppn_status_ok();
@@ -209,12 +213,22 @@ static ppn_status_t match_interface(ppn_coreml_model_t* model,
   return ppn_status_ok();
 }
 
+// A message that cannot be read may be a file of another kind: models start with their version,
+// field 1, or their description, field 2.
+static ppn_status_t explain(ppn_status_t status, ppn_span_t bytes) {
+  bool may_be_model = bytes.size > 0 && (bytes.data[0] == 0x08 || bytes.data[0] == 0x12);
+  if (!status || may_be_model) return status;
+  ppn_status_free(status);
+  return ppn_status_make(PPN_STATUS_INVALID_DATA, "expected a Core ML model, found %s",
+                         ppn_file_kind(bytes));
+}
+
 static ppn_status_t read_model(ppn_coreml_model_t* model, ppn_package_find_t find, void* context,
                                const char* model_path) {
   ppn_span_t bytes, program;
   PPN_RETURN_IF_ERROR(find(context, model_path, &bytes));
-  PPN_RETURN_IF_ERROR_ANNOTATED(ppn_coreml_model_read_proto(bytes, model, &program), "%s",
-                                model_path);
+  PPN_RETURN_IF_ERROR_ANNOTATED(explain(ppn_coreml_model_read_proto(bytes, model, &program), bytes),
+                                "%s", model_path);
   const char* slash = strrchr(model_path, '/');
   weight_files_t files = {.find = find, .context = context, .model = model};
   files.folder = ppn_arena_strdup(
@@ -288,10 +302,15 @@ static ppn_status_t open_path(ppn_coreml_model_t* model, const char* path) {
     const char* manifest = ppn_arena_printf(&model->arena, "%s/" PPN_PACKAGE_MANIFEST, path);
     const char* text = ppn_arena_printf(&model->arena, "%s/model.mil", path);
     if (!manifest || !text) return ppn_out_of_memory();
-    if (stat(manifest, &information) != 0 && stat(text, &information) == 0) {
+    bool has_manifest = stat(manifest, &information) == 0;
+    if (!has_manifest && stat(text, &information) == 0) {
       return ppn_status_make(PPN_STATUS_UNSUPPORTED,
                              "this is a compiled model (.mlmodelc); open the package (.mlpackage) "
                              "it was compiled from");
+    }
+    if (!has_manifest) {
+      return ppn_status_make(PPN_STATUS_INVALID_DATA, "a folder without " PPN_PACKAGE_MANIFEST
+                                                      "; expected a model package (.mlpackage)");
     }
     return read_package(model, map_file, &folder);
   }

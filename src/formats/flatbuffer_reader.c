@@ -1,5 +1,7 @@
 #include "formats/flatbuffer_reader.h"
 
+#include "base/file_kind.h"
+
 #define PREFIX_SIZE 8  // root offset and identifier
 #define MAX_SIZE ((size_t)INT32_MAX)
 #define MAX_DEPTH 64
@@ -200,8 +202,8 @@ static ppn_status_t verify_identifier(ppn_span_t bytes, const char* identifier) 
                            identifier, found);
   }
   return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                         "offset 4: expected the file identifier '%s', found '%s'", identifier,
-                         found);
+                         "offset 4: expected the file identifier '%s', found '%s': this is %s",
+                         identifier, found, ppn_file_kind(bytes));
 }
 
 ppn_status_t ppn_flatbuffer_verify(ppn_span_t bytes, const char* identifier,

@@ -35,7 +35,8 @@ static ppn_status_t read_header(ppn_pte_file_t* file) {
   file->flatbuffer = bytes;
   if (bytes.size < PREFIX_SIZE) {
     return ppn_pte_invalid(file, bytes.data + bytes.size,
-                           "the file ends here: too short for an ExecuTorch program");
+                           "the file ends here: too short for an ExecuTorch program; was it "
+                           "copied or downloaded whole?");
   }
   const uint8_t* header = bytes.data + PREFIX_SIZE;
   if (bytes.size < PREFIX_SIZE + MINIMUM_HEADER_SIZE + 8 ||

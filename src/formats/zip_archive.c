@@ -2,6 +2,8 @@
 
 #include <libdeflate.h>
 
+#include "base/file_kind.h"
+
 #define END_SIGNATURE 0x06054b50u
 #define END64_LOCATOR_SIGNATURE 0x07064b50u
 #define END64_SIGNATURE 0x06064b50u
@@ -42,7 +44,8 @@ static ppn_status_t damaged(uint64_t offset, const char* what) {
 static ppn_status_t find_directory(ppn_span_t bytes, directory_t* out) {
   if (bytes.size < END_SIZE) {
     return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                           "not a ZIP archive: %zu bytes are too few for one", bytes.size);
+                           "not a ZIP archive but %s: its %zu bytes are too few for one",
+                           ppn_file_kind(bytes), bytes.size);
   }
   size_t lowest =
       bytes.size > END_SIZE + MAXIMUM_COMMENT ? bytes.size - END_SIZE - MAXIMUM_COMMENT : 0;
@@ -63,11 +66,13 @@ static ppn_status_t find_directory(ppn_span_t bytes, directory_t* out) {
         .offset = load64(end64 + 48), .size = load64(end64 + 40), .count = load64(end64 + 32)};
     return ppn_status_ok();
   }
-  bool has_start = load32(bytes.data) == LOCAL_SIGNATURE;
+  if (load32(bytes.data) != LOCAL_SIGNATURE) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "not a ZIP archive but %s",
+                           ppn_file_kind(bytes));
+  }
   return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                         has_start ? "a truncated ZIP archive: none of its %zu bytes is its end "
-                                     "record; copy or download the file again"
-                                   : "not a ZIP archive: its %zu bytes hold no end record",
+                         "a truncated ZIP archive: its %zu bytes hold no end record; copy or "
+                         "download the file again",
                          bytes.size);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/file_kind.h"
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_SIZE 6
@@ -146,7 +147,8 @@ static ppn_status_t parse_header(parser_t* parser, ppn_tensor_t* out, bool* out_
 ppn_status_t ppn_npy_read(ppn_span_t bytes, ppn_tensor_t* out_tensor) {
   memset(out_tensor, 0, sizeof(*out_tensor));
   if (bytes.size < MAGIC_SIZE + 4 || memcmp(bytes.data, MAGIC, MAGIC_SIZE) != 0) {
-    return invalid(0, "this is no .npy file");
+    return ppn_status_make(PPN_STATUS_INVALID_DATA, "offset 0: expected a .npy file, found %s",
+                           ppn_file_kind(bytes));
   }
   unsigned version = bytes.data[MAGIC_SIZE];
   if (version < 1 || version > 3) {
