@@ -105,7 +105,8 @@ static inline TOTAL absolute(TOTAL x) {
     PPN_LOOP_INDEPENDENT                                                          \
     for (int64_t i = 0; i < count; ++i) {                                         \
       const TOTAL element = (TOTAL)elements[i], total = totals[i];                \
-      totals[i] = (element is_better total) | IS_NAN(element) ? element : total;  \
+      const bool wins = (element is_better total) | IS_NAN(element);              \
+      totals[i] = wins ? element : total;                                         \
     }                                                                             \
   }
 
