@@ -57,7 +57,7 @@ static void buffer_grows_and_keeps_failures(void** state) {
 static void string_map_keeps_order_and_replaces(void** state) {
   (void)state;
   enum { COUNT = 3000 };
-  static char keys[COUNT][8];
+  static char keys[COUNT][16];
   static int values[COUNT];
   ppn_string_map_t map = {0};
   assert_null(ppn_string_map_get(&map, ppn_sv("none")));

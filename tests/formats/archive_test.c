@@ -13,7 +13,7 @@
 
 static void put(ppn_buffer_t* out, uint64_t value, int size) {
   for (int i = 0; i < size; ++i) {
-    uint8_t byte = (uint8_t)(value >> 8 * i);
+    uint8_t byte = i < 8 ? (uint8_t)(value >> 8 * i) : 0;
     ppn_buffer_append(out, &byte, 1);
   }
 }
