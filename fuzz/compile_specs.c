@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!equals) equals = stop;
     specs[count].key = ppn_arena_strdup(&arena, ppn_sv_make(cursor, (size_t)(equals - cursor)));
     const char* value = equals < stop ? equals + 1 : stop;
-    specs[count++].value = ppn_span_make(value, (size_t)(stop - value));
+    specs[count].value = value;
+    specs[count++].value_size = (size_t)(stop - value);
     cursor = stop + 1;
   }
   ppn_coreml_compile_options_t options, read_back;
