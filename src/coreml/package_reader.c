@@ -132,12 +132,13 @@ static ppn_status_t find_weights(void* context, ppn_string_view_t path, ppn_span
 
 // ---- The model ----
 
-static const ppn_mil_value_t* find_value(ppn_mil_value_t* const* values, uint32_t count,
-                                         const char* name) {
+// By name: descriptions may be as long as the program.
+static ppn_status_t map_values(ppn_mil_value_t* const* values, uint32_t count,
+                               ppn_string_map_t* out) {
   for (uint32_t i = 0; i < count; ++i) {
-    if (strcmp(values[i]->name, name) == 0) return values[i];
+    PPN_RETURN_IF_ERROR(ppn_string_map_set(out, ppn_sv(values[i]->name), values[i]));
   }
-  return NULL;
+  return ppn_status_ok();
 }
 
 // Inputs with flexible shapes: the description's ranges become those of the program's symbols.
@@ -172,6 +173,32 @@ static ppn_status_t apply_ranges(ppn_mil_program_t* program, const ppn_coreml_fe
   return ppn_status_ok();
 }
 
+static ppn_status_t missing(const char* what, const char* name, const char* kind) {
+  return ppn_status_make(PPN_STATUS_INVALID_DATA,
+                         "the description's %s '%s' is not an %s of the program", what, name, kind);
+}
+
+static ppn_status_t match_features(ppn_coreml_model_t* model,
+                                   const ppn_coreml_interface_t* interface,
+                                   const ppn_string_map_t* inputs,
+                                   const ppn_string_map_t* outputs) {
+  for (uint32_t i = 0; i < interface->input_count; ++i) {
+    const ppn_coreml_feature_t* feature = &interface->inputs[i];
+    const ppn_mil_value_t* value = ppn_string_map_get(inputs, ppn_sv(feature->name));
+    if (!value) return missing("input", feature->name, "input");
+    PPN_RETURN_IF_ERROR(apply_ranges(model->program, feature, value));
+  }
+  for (uint32_t i = 0; i < interface->state_count; ++i) {
+    const char* name = interface->states[i].name;
+    if (!ppn_string_map_get(inputs, ppn_sv(name))) return missing("state", name, "input");
+  }
+  for (uint32_t i = 0; i < interface->output_count; ++i) {
+    const char* name = interface->outputs[i].name;
+    if (!ppn_string_map_get(outputs, ppn_sv(name))) return missing("output", name, "output");
+  }
+  return ppn_status_ok();
+}
+
 // Description and program must speak of the same inputs, outputs and states.
 static ppn_status_t match_interface(ppn_coreml_model_t* model,
                                     const ppn_coreml_interface_t* interface) {
@@ -184,33 +211,15 @@ static ppn_status_t match_interface(ppn_coreml_model_t* model,
   if (interface->output_count == 0) {
     return ppn_status_make(PPN_STATUS_INVALID_DATA, "the description has no outputs");
   }
-  for (uint32_t i = 0; i < interface->input_count; ++i) {
-    const ppn_coreml_feature_t* feature = &interface->inputs[i];
-    const ppn_mil_value_t* value =
-        find_value(function->inputs, function->input_count, feature->name);
-    if (!value) {
-      return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                             "the description's input '%s' is not an input of the program",
-                             feature->name);
-    }
-    PPN_RETURN_IF_ERROR(apply_ranges(model->program, feature, value));
+  ppn_string_map_t inputs = {0}, outputs = {0};
+  ppn_status_t status = map_values(function->inputs, function->input_count, &inputs);
+  if (!status) {
+    status = map_values(function->block->outputs, function->block->output_count, &outputs);
   }
-  for (uint32_t i = 0; i < interface->state_count; ++i) {
-    if (!find_value(function->inputs, function->input_count, interface->states[i].name)) {
-      return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                             "the description's state '%s' is not an input of the program",
-                             interface->states[i].name);
-    }
-  }
-  for (uint32_t i = 0; i < interface->output_count; ++i) {
-    if (!find_value(function->block->outputs, function->block->output_count,
-                    interface->outputs[i].name)) {
-      return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                             "the description's output '%s' is not an output of the program",
-                             interface->outputs[i].name);
-    }
-  }
-  return ppn_status_ok();
+  if (!status) status = match_features(model, interface, &inputs, &outputs);
+  ppn_string_map_release(&inputs);
+  ppn_string_map_release(&outputs);
+  return status;
 }
 
 // A message that cannot be read may be a file of another kind: models start with their version,
