@@ -232,6 +232,13 @@ def add_official(corpus, folder):
 
 # ---- Arrays ----
 
+def add_array(corpus):
+    """One by hand, where there is no NumPy."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    corpus.add("npy", "plain", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(24))
+
+
 def add_arrays(corpus):
     import numpy
 
@@ -266,6 +273,7 @@ def main():
             add_lowered(corpus, tool, source, folder)
         if available("torch", "coremltools", "executorch"):
             add_official(corpus, folder)
+        add_array(corpus)
         if available("numpy"):
             add_arrays(corpus)
     corpus.add_words("exported_program", words)
