@@ -25,6 +25,7 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_reductions,
     &ppn_engine_states,
     &ppn_engine_normalisation,
+    &ppn_engine_random,
     NULL,  // ends the list
 };
 // clang-format on
