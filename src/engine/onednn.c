@@ -473,8 +473,10 @@ static ppn_status_t set_layout(ppn_onednn_t* onednn, const ppn_tensor_t* y) {
   return ppn_status_ok();
 }
 
-static ppn_status_t take_added(ppn_onednn_t* onednn, ppn_engine_fused_t* added) {
-  ppn_tensor_t dense = contiguous(&added->tensor);
+// `y` has the sizes of what is added.
+static ppn_status_t take_added(ppn_onednn_t* onednn, ppn_engine_fused_t* added,
+                               const ppn_tensor_t* y) {
+  ppn_tensor_t dense = contiguous(y);
   desc_t to = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_dst_md, 0);
   own_desc_t plain;
   TRY(desc_of(&plain, &dense));
@@ -525,22 +527,37 @@ static ppn_status_t take_constants(ppn_onednn_t* onednn, const ppn_onednn_reques
   return add_argument(onednn, DNNL_ARG_BIAS, bias, values, NULL);
 }
 
-static ppn_status_t finish(ppn_onednn_t* onednn, const ppn_onednn_request_t* request) {
+static ppn_status_t complete(ppn_onednn_t* onednn, const ppn_onednn_request_t* request) {
   desc_t y = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_dst_md, 0);
   desc_t scratchpad = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_scratchpad_md, 0);
-  PPN_RETURN_IF_ERROR(set_layout(onednn, request->y));
   PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_DST, y, NULL, &onednn->y));
   PPN_RETURN_IF_ERROR(
       add_argument(onednn, DNNL_ARG_SCRATCHPAD, scratchpad, NULL, &onednn->scratchpad));
-  ppn_engine_fused_t* added = find_addition(request);
-  if (added && request->role != PPN_ONEDNN_PART) {
-    PPN_RETURN_IF_ERROR(take_added(onednn, added));
-  }
   onednn->scratch_size = onednn->x_size;
   if (request->role == PPN_ONEDNN_FRAME) return ppn_status_ok();
   onednn->scratch_size += dnnl_memory_desc_get_size(scratchpad);
   TRY(dnnl_primitive_create(&onednn->primitive, onednn->desc));
   return ppn_status_ok();
+}
+
+static ppn_status_t finish(ppn_onednn_t* onednn, const ppn_onednn_request_t* request) {
+  ppn_engine_fused_t* added = find_addition(request);
+  PPN_RETURN_IF_ERROR(set_layout(onednn, request->y));
+  if (added && request->role != PPN_ONEDNN_PART) {
+    PPN_RETURN_IF_ERROR(take_added(onednn, added, request->y));
+  }
+  return complete(onednn, request);
+}
+
+// The result is row-major although its descriptor has other dimensions; so is what is added.
+static ppn_status_t finish_row_major(ppn_onednn_t* onednn, const ppn_onednn_request_t* request) {
+  ppn_engine_fused_t* added = find_addition(request);
+  if (added && request->role != PPN_ONEDNN_PART) {
+    desc_t y = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_dst_md, 0);
+    added->is_target = added->is_dead;
+    if (!added->is_target) PPN_RETURN_IF_ERROR(reorder_create(&onednn->take_added, y, y));
+  }
+  return complete(onednn, request);
 }
 
 static ppn_status_t start(ppn_onednn_t** out_onednn) {
@@ -692,28 +709,67 @@ static ppn_tensor_t as_matrix(const ppn_tensor_t* tensor) {
   return ppn_tensor_make(NULL, PPN_DTYPE_FLOAT32, 2, sizes);
 }
 
-static ppn_status_t create_linear(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
-                                  descs_t* descs) {
-  ppn_tensor_t x = as_matrix(request->x), y = as_matrix(request->y);
-  ppn_onednn_request_t flat = *request;
-  const dnnl_dims_t sizes = {x.sizes[1], y.sizes[1]}, transposed = {1, x.sizes[1]},
-                    bias_sizes = {1, y.sizes[1]}, bias_strides = {y.sizes[1], 1};
-  flat.x = &x;
-  flat.y = &y;
-  TRY(desc_of(&descs->given, &x));
-  TRY(desc_of(&descs->y, &y));
+static ppn_status_t create_by_matmul(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                     descs_t* descs) {
+  const ppn_tensor_t *x = request->x, *y = request->y;
+  const dnnl_dims_t sizes = {x->sizes[1], y->sizes[1]}, transposed = {1, x->sizes[1]},
+                    bias_sizes = {1, y->sizes[1]}, bias_strides = {y->sizes[1], 1};
+  TRY(desc_of(&descs->given, x));
+  TRY(desc_of(&descs->y, y));
   TRY(desc_strided(&descs->weight, 2, sizes, transposed));
   TRY(desc_any(&descs->any_weight, 2, sizes));
   if (request->bias) TRY(desc_strided(&descs->bias, 2, bias_sizes, bias_strides));
-  PPN_RETURN_IF_ERROR(make_product(onednn, &flat, DESC(descs->any_weight), descs));
-  PPN_RETURN_IF_ERROR(take_x(onednn, &flat, DESC(descs->given)));
-  PPN_RETURN_IF_ERROR(take_constants(onednn, &flat, DESC(descs->weight)));
-  ppn_engine_fused_t* added = find_addition(request);
-  ppn_tensor_t original = added ? added->tensor : y;
-  if (added) added->tensor = y;
-  ppn_status_t status = finish(onednn, &flat);
-  if (added) added->tensor = original;
-  return status;
+  PPN_RETURN_IF_ERROR(make_product(onednn, request, DESC(descs->any_weight), descs));
+  PPN_RETURN_IF_ERROR(take_x(onednn, request, DESC(descs->given)));
+  PPN_RETURN_IF_ERROR(take_constants(onednn, request, DESC(descs->weight)));
+  return finish(onednn, request);
+}
+
+// Rows are positions of an image of one line whose channels are the columns, and a dense image of
+// channels last is a row-major matrix. Convolutions over one position are oneDNN's fastest
+// products: their weights are packed, and what is fused costs little.
+static ppn_status_t create_by_convolution(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                          descs_t* descs) {
+  const ppn_tensor_t *x = request->x, *y = request->y;
+  int64_t rows = x->sizes[0], depth = x->sizes[1], columns = y->sizes[1];
+  const dnnl_dims_t x_sizes = {1, depth, 1, rows}, y_sizes = {1, columns, 1, rows},
+                    sizes = {columns, depth, 1, 1}, strides = {depth, 1, 1, 1},
+                    bias_sizes = {columns}, bias_strides = {1};
+  static const ppn_engine_windows_t point = {
+      .rank = 2, .kernel = {1, 1}, .strides = {1, 1}, .dilations = {1, 1}};
+  space_t space = space_of(&point);
+  dnnl_primitive_attr_t attributes = NULL;
+  TRY(desc_tagged(&descs->given, 4, x_sizes, dnnl_nhwc));
+  TRY(desc_tagged(&descs->y, 4, y_sizes, dnnl_nhwc));
+  TRY(desc_strided(&descs->weight, 4, sizes, strides));
+  TRY(desc_any(&descs->any_weight, 4, sizes));
+  if (request->bias) TRY(desc_strided(&descs->bias, 1, bias_sizes, bias_strides));
+  ppn_status_t status = make_attributes(request, &attributes);
+  if (!status) {
+    status = fail(create_convolution(
+        &onednn->desc, cpu, DESC(descs->given), DESC(descs->any_weight),
+        request->bias ? DESC(descs->bias) : NULL, DESC(descs->y), &space, attributes));
+  }
+  if (attributes) dnnl_primitive_attr_destroy(attributes);
+  if (!status) status = check_fast(onednn);
+  PPN_RETURN_IF_ERROR(status);
+  PPN_RETURN_IF_ERROR(take_x(onednn, request, DESC(descs->given)));
+  PPN_RETURN_IF_ERROR(take_constants(onednn, request, DESC(descs->weight)));
+  return finish_row_major(onednn, request);
+}
+
+static ppn_status_t create_linear(ppn_onednn_t* onednn, const ppn_onednn_request_t* request,
+                                  descs_t* descs) {
+  enum { ROWS_OF_AN_IMAGE = 8 };  // with fewer, packing and positions cost more than they give
+  ppn_tensor_t x = as_matrix(request->x), y = as_matrix(request->y);
+  ppn_onednn_request_t flat = *request;
+  flat.x = &x;
+  flat.y = &y;
+  if (x.sizes[0] >= ROWS_OF_AN_IMAGE && ppn_tensor_is_contiguous(&x) &&
+      ppn_tensor_is_contiguous(&y)) {
+    return create_by_convolution(onednn, &flat, descs);
+  }
+  return create_by_matmul(onednn, &flat, descs);
 }
 
 ppn_status_t ppn_onednn_linear_create(const ppn_onednn_request_t* request,
