@@ -1,4 +1,5 @@
 // Control flow and lists.
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/interpret.h"
@@ -92,15 +93,43 @@ static ppn_status_t make_list(ppn_engine_interpreter_t* interpreter,
   return ppn_engine_values_set_list(&interpreter->values, operation->outputs[0], list);
 }
 
+// An element; zeros, in memory for the caller to free, where none was written yet.
+static ppn_status_t find_element(const ppn_mil_operation_t* operation,
+                                 const ppn_engine_list_t* list, int64_t index,
+                                 ppn_tensor_t* out_element, void** out_memory) {
+  const ppn_mil_type_t* type = &ppn_mil_operation_input(operation, "ls")->type;
+  *out_memory = NULL;
+  if (index < 0) index += ppn_engine_list_length(list);
+  const ppn_tensor_t* element = ppn_engine_list_element(list, index);
+  if (element) {
+    *out_element = *element;
+    return ppn_status_ok();
+  }
+  if (index < 0 || index >= ppn_engine_list_length(list)) {
+    return list_fail(operation, "no such element", index);
+  }
+  if (!ppn_mil_type_is_static(type)) {
+    return list_fail(operation, "an element of unknown size was not written", index);
+  }
+  int64_t sizes[PPN_MAX_RANK];
+  for (int i = 0; i < type->rank; ++i) sizes[i] = type->sizes[i].value;
+  *out_element = ppn_tensor_make(NULL, ppn_engine_stored_dtype(type->dtype), type->rank, sizes);
+  out_element->data = *out_memory = calloc(1, ppn_tensor_size(out_element) + 1);
+  return *out_memory ? ppn_status_ok() : ppn_out_of_memory();
+}
+
 static ppn_status_t read_list(ppn_engine_interpreter_t* interpreter,
                               const ppn_mil_operation_t* operation, const ppn_engine_list_t* list) {
   int64_t index = 0;
   PPN_RETURN_IF_ERROR(
       fetch_scalar(interpreter, ppn_mil_operation_input(operation, "index"), &index));
-  if (index < 0) index += ppn_engine_list_length(list);
-  const ppn_tensor_t* element = ppn_engine_list_element(list, index);
-  if (!element) return list_fail(operation, "no such element was written", index);
-  return ppn_engine_values_copy(&interpreter->values, operation->outputs[0], element);
+  ppn_tensor_t element;
+  void* memory = NULL;
+  PPN_RETURN_IF_ERROR(find_element(operation, list, index, &element, &memory));
+  ppn_status_t status =
+      ppn_engine_values_copy(&interpreter->values, operation->outputs[0], &element);
+  free(memory);
+  return status;
 }
 
 static ppn_status_t write_list(ppn_engine_interpreter_t* interpreter,
@@ -136,22 +165,22 @@ static ppn_status_t gather_list(ppn_engine_interpreter_t* interpreter,
   int64_t count = ppn_tensor_numel(&indices);
   size_t size = 0;
   ppn_buffer_t bytes = {0};
-  for (int64_t i = 0; i < count; ++i) {
+  ppn_status_t status = ppn_status_ok();
+  for (int64_t i = 0; i < count && !status; ++i) {
     int64_t index = ppn_element_as_int64(indices.dtype, indices.data, i);
-    if (index < 0) index += ppn_engine_list_length(list);
-    const ppn_tensor_t* element = ppn_engine_list_element(list, index);
-    bool is_other =
-        element && i > 0 && (element->rank != result.rank || ppn_tensor_size(element) != size);
-    if (!element || is_other) {
-      ppn_buffer_release(&bytes);
-      return list_fail(operation, element ? "elements of different sizes" : "no such element",
-                       index);
+    ppn_tensor_t element;
+    void* memory = NULL;
+    status = find_element(operation, list, index, &element, &memory);
+    if (status) break;
+    if (i == 0) result = element;
+    size = ppn_tensor_size(&element);
+    if (element.rank != result.rank || ppn_tensor_size(&result) != size) {
+      status = list_fail(operation, "elements of different sizes", index);
     }
-    if (i == 0) result = *element;
-    size = ppn_tensor_size(element);
-    ppn_buffer_append(&bytes, element->data, size);
+    ppn_buffer_append(&bytes, element.data, size);
+    free(memory);
   }
-  ppn_status_t status = ppn_buffer_status(&bytes);
+  if (!status) status = ppn_buffer_status(&bytes);
   if (!status && count > 0 && result.rank < PPN_MAX_RANK) {
     int64_t sizes[PPN_MAX_RANK] = {count};
     for (int i = 0; i < result.rank; ++i) sizes[i + 1] = result.sizes[i];

@@ -1,13 +1,16 @@
-"""Programs that the official tools' own op tests build: all are read, their types as inferred here."""
+"""Programs that the official tools' own op tests build: all are read, their types as inferred here, and run on the engine."""
 
 import os
 import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 pytest.importorskip("coremltools")
+
+import tooling
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("PIPPIN_BUILD", HERE.parents[1] / "build" / "release"))
@@ -21,22 +24,74 @@ MODULES = [
 ]  # fmt: skip
 # A result whose very rank is unknown, which Core ML does not run either.
 REFUSED = ("a shape of unknown length",)
+# What the tests themselves expect to fail: indices out of range that are to be validated.
+FAILING = ("is out of range for size",)
+# Boxes outside of the image, for which the definition gives no rule.
+UNSPECIFIED = {"crop_resize": "UNALIGN_CORNERS"}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_programs_are_read(module, tmp_path):
-    programs = tmp_path / "programs"
+@pytest.fixture(scope="module", params=MODULES)
+def programs(request, tmp_path_factory):
+    """Programs that a module of tests builds, with the values that it states."""
+    folder = tmp_path_factory.mktemp(request.param)
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "-p", "official_op_programs",
-         f"--programs={programs}", "--each=1", "--pyargs", f"{OFFICIAL}.{module}"],
-        env={**os.environ, "PYTHONPATH": str(HERE)}, cwd=tmp_path, check=False, capture_output=True,
+         f"--programs={folder}", "--each=1", "--pyargs", f"{OFFICIAL}.{request.param}"],
+        env={**os.environ, "PYTHONPATH": str(HERE)}, cwd=folder, check=False, capture_output=True,
     )  # fmt: skip
-    paths = sorted(programs.glob("*.mlpackage"))
+    paths = sorted(folder.glob("*.mlpackage"))
     assert paths, "the official tests built no program"
+    return paths
+
+
+def test_programs_are_read(programs):
     output = subprocess.run(
-        [BUILD / "tests" / "coreml_model_probe"], input="\n".join(map(str, paths)) + "\n",
+        [BUILD / "tests" / "coreml_model_probe"], input="\n".join(map(str, programs)) + "\n",
         check=True, capture_output=True, text=True,
     ).stdout.splitlines()  # fmt: skip
-    assert len(output) == len(paths)
+    assert len(output) == len(programs)
     wrong = [line for line in output if line != "ok" and not line.endswith(REFUSED)]
+    assert not wrong, "\n".join(wrong)
+
+
+def difference(path, folder):
+    """What is wrong with the results of a program; None when nothing is, or when no values are stated."""
+    if not path.with_suffix(".npz").exists():
+        return None
+    values = np.load(path.with_suffix(".npz"), allow_pickle=True)
+    inputs = []
+    for name in values:
+        if name.startswith("in:"):
+            np.save(folder / f"{name[3:]}.npy", values[name])
+            inputs += ["-i", f"{name[3:]}=@{folder / name[3:]}.npy"]
+    result = tooling.pippin("run", path, *inputs, "-o", folder / "results", "-q")
+    if result.returncode != 0:
+        return None if any(text in result.stderr for text in FAILING + REFUSED) else result.stderr.strip()
+    for name in values:
+        expected = values[name]
+        if not name.startswith("out:") or expected.dtype == object:
+            continue
+        found = np.load(folder / "results" / f"{name[4:]}.npy").astype(np.float64)
+        if found.shape != expected.shape:
+            return f"{name[4:]} has shape {found.shape}, expected {expected.shape}"
+        scale = max(np.abs(expected[np.isfinite(expected)].astype(np.float64)).max(initial=0), 1)
+        if not np.allclose(found, expected, rtol=5e-3, atol=5e-3 * scale, equal_nan=True):
+            return f"{name[4:]} is {found.ravel()[:8]}, expected {expected.ravel()[:8]}"
+    return None
+
+
+def is_unspecified(path):
+    text = tooling.pippin("dump", path).stdout
+    return any(operation in text and mode in text for operation, mode in UNSPECIFIED.items())
+
+
+@tooling.needs_tool
+def test_programs_give_the_stated_values(programs, tmp_path):
+    wrong = []
+    for path in programs:
+        folder = tmp_path / path.stem
+        folder.mkdir()
+        problem = difference(path, folder)
+        if problem and not is_unspecified(path):
+            wrong.append(f"{path}: {problem}")
     assert not wrong, "\n".join(wrong)
