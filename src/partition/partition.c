@@ -48,14 +48,34 @@ bool ppn_partition_skips(const ppn_partition_options_t* options, const ppn_node_
   return skips;
 }
 
-static void warn_of_unknown_names(const ppn_partition_options_t* options) {
+static bool has_operator(const ppn_graph_t* graph, const char* edge_name) {
+  ppn_buffer_t name = {0};
+  bool found = false;
+  for (const ppn_node_t* node = graph->first; node && !found; node = node->next) {
+    name.size = 0;
+    ppn_edge_name(node, &name);
+    found = equal_ignoring_case(edge_name, ppn_buffer_text(&name));
+  }
+  ppn_buffer_release(&name);
+  return found;
+}
+
+// An operator that is skipped may have been decomposed into others, which are delegated.
+static void warn_of_unmatched_names(const ppn_partition_options_t* options,
+                                    const ppn_graph_t* graph) {
   for (uint32_t i = 0; i < options->skip_op_count; ++i) {
     const char* entry = options->skip_ops[i];
+    if (strcmp(entry, "*") == 0 || has_operator(graph, entry)) continue;
     const char* dot = strchr(entry, '.');
-    if (strcmp(entry, "*") == 0 || (dot && strchr(dot + 1, '.'))) continue;
-    ppn_log(PPN_LOG_WARNING,
-            "the skip list's '%s' names no operator; expected a name such as 'aten.mm.default'",
-            entry);
+    ppn_log(
+        PPN_LOG_WARNING,
+        dot && strchr(dot + 1, '.')
+            ? "the skip list's '%s' matches no node of the edge program, so it changes nothing; "
+              "an operator that is not kept is decomposed first: skip what it becomes, such as "
+              "'aten.convolution.default' for 'aten.conv2d.default'"
+            : "the skip list's '%s' names no operator; expected a name such as "
+              "'aten.mm.default'",
+        entry);
   }
 }
 
@@ -198,7 +218,7 @@ ppn_status_t ppn_partition_program(ppn_exported_program_t* program,
                                    ppn_partition_result_t* out_result) {
   *out_result = (ppn_partition_result_t){0};
   survey_t survey = {.program = program, .options = options, .result = out_result};
-  warn_of_unknown_names(options);
+  warn_of_unmatched_names(options, program->graph);
   ppn_users_t users;
   PPN_RETURN_IF_ERROR(ppn_users_build(program->graph, &users));
   size_t nodes = program->graph->node_count + (size_t)1;
