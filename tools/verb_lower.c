@@ -1,10 +1,13 @@
 // pippin lower: the main job.
 #include <ctype.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/status.h"
 #include "options.h"
 #include "report.h"
 #include "verbs.h"
@@ -159,22 +162,49 @@ static void print_report(const ppn_edge_program_t* edge, const char* path, uint6
   }
 }
 
-static ppn_status_t write_output(ppn_edge_program_t* edge, uint64_t* out_size) {
-  size_t length = strlen(output), suffix = strlen(".mlpackage");
-  if (length > suffix && !strcmp(output + length - suffix, ".mlpackage")) {
-    size_t count;
-    const ppn_method_report_t* reports = ppn_edge_program_report(edge, &count);
-    *out_size = reports[0].partition_count ? reports[0].partitions[0].weight_size : 0;
-    return ppn_edge_program_write_package(edge, reports[0].name, 0, output);
+static bool ends_with(const char* text, const char* suffix) {
+  size_t a = strlen(text), b = strlen(suffix);
+  return a > b && !strcmp(text + a - b, suffix);
+}
+
+// Devices may be called anything.
+static bool is_output_name(const char* path) {
+  struct stat information;
+  if (ends_with(path, ".pte") || ends_with(path, ".mlpackage")) return true;
+  return stat(path, &information) == 0 && !S_ISREG(information.st_mode) &&
+         !S_ISDIR(information.st_mode);
+}
+
+// The only partition of the only method, when there is nothing else.
+static ppn_status_t write_package(ppn_edge_program_t* edge, uint64_t* out_size) {
+  size_t count;
+  const ppn_method_report_t* reports = ppn_edge_program_report(edge, &count);
+  if (count > 1) {
+    return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                           "a .mlpackage holds one method, but there are %zu; write a .pte", count);
   }
+  if (reports[0].partition_count != 1 || reports[0].undelegated_count != 0) {
+    return ppn_status_make(
+        PPN_STATUS_UNSUPPORTED,
+        "a .mlpackage holds a program that is lowered whole, but %zu of %zu nodes stay on the CPU; "
+        "write a .pte, or see with --lower-full-graph what is in the way",
+        reports[0].undelegated_count, reports[0].delegated_count + reports[0].undelegated_count);
+  }
+  *out_size = reports[0].partitions[0].weight_size;
+  return ppn_edge_program_write_package(edge, reports[0].name, 0, output);
+}
+
+static ppn_status_t write_output(ppn_edge_program_t* edge, uint64_t* out_size) {
+  if (ends_with(output, ".mlpackage")) return write_package(edge, out_size);
   ppn_status_t status = ppn_edge_program_write(edge, output);
   return status ? status : ppn_edge_program_size(edge, out_size);
 }
 
-static int write_report_file(json_t* report) {
-  if (json_dump_file(report, report_path, JSON_INDENT(2)) == 0) return EXIT_DONE;
-  fprintf(stderr, "pippin: cannot write '%s'\n", report_path);
-  return EXIT_FAILED;
+static ppn_status_t write_report_file(const json_t* report) {
+  errno = 0;
+  if (!report_path || json_dump_file(report, report_path, JSON_INDENT(2)) == 0) return NULL;
+  return ppn_status_make(PPN_STATUS_IO, "cannot write the report '%s': %s", report_path,
+                         errno ? strerror(errno) : "the disk is full");
 }
 
 static int lower(ppn_edge_method_source_t* sources, size_t count) {
@@ -183,26 +213,24 @@ static int lower(ppn_edge_method_source_t* sources, size_t count) {
   ppn_edge_program_t* edge = NULL;
   ppn_status_t status = ppn_to_edge_transform_and_lower(sources, count, &lowering, &edge);
   uint64_t size = 0;
+  json_t* report = status ? NULL : report_as_json(edge);
+  if (!status) status = write_report_file(report);
   if (!status) status = write_output(edge, &size);
   clear_progress();
   int result = EXIT_DONE;
+  double seconds = now_seconds() - start;
   if (status) {
     result = fail(status);
-  } else {
-    double seconds = now_seconds() - start;
-    json_t* report = common.json || report_path ? report_as_json(edge) : NULL;
-    if (report_path) result = write_report_file(report);
-    if (common.json) {
-      json_t* all = json_pack("{s:s, s:I, s:f, s:O}", "output", output, "bytes", (json_int_t)size,
-                              "seconds", seconds, "methods", report);
-      json_dumpf(all, stdout, JSON_INDENT(2));
-      putchar('\n');
-      json_decref(all);
-    } else if (!common.quiet) {
-      print_report(edge, output, size, seconds);
-    }
-    json_decref(report);
+  } else if (common.json) {
+    json_t* all = json_pack("{s:s, s:I, s:f, s:O}", "output", output, "bytes", (json_int_t)size,
+                            "seconds", seconds, "methods", report);
+    json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(all);
+  } else if (!common.quiet) {
+    print_report(edge, output, size, seconds);
   }
+  json_decref(report);
   ppn_edge_program_free(edge);
   return result;
 }
@@ -217,6 +245,11 @@ static int run(int argument_count, char** arguments) {
   size_t count = positional_count + methods.count;
   if (count == 0 || !output) {
     fprintf(stderr, "pippin lower: expected a model and -o FILE; see 'pippin lower --help'\n");
+    return EXIT_USAGE;
+  }
+  if (!is_output_name(output)) {
+    fprintf(stderr, "pippin lower: -o '%s': expected a name that ends in .pte or .mlpackage\n",
+            output);
     return EXIT_USAGE;
   }
   ppn_coreml_partitioner_t partitioner = ppn_coreml_partitioner_defaults();

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 
 #define BUFFER_SIZE (1u << 18)
+#define SUFFIX ".part-XXXXXX"
 
 struct ppn_file_writer {
   char* path;
@@ -40,38 +41,64 @@ ppn_sink_t ppn_sink_to_buffer(ppn_buffer_t* buffer) {
   return sink;
 }
 
+static void destroy(ppn_file_writer_t* writer) {
+  free(writer->path);
+  free(writer->temporary);
+  free(writer);
+}
+
+static ppn_status_t cannot_open(const char* path) {
+  const char* reason = errno == ENOENT ? "its folder does not exist" : strerror(errno);
+  return ppn_status_make(PPN_STATUS_IO, "cannot write '%s': %s", path, reason);
+}
+
+// Devices and pipes are written as they are: there is nothing to replace.
+static ppn_status_t open_special(ppn_file_writer_t* writer) {
+  writer->descriptor = open(writer->path, O_WRONLY | O_CLOEXEC);
+  return writer->descriptor < 0 ? cannot_open(writer->path) : ppn_status_ok();
+}
+
+static ppn_status_t open_temporary(ppn_file_writer_t* writer) {
+  size_t size = strlen(writer->path) + sizeof(SUFFIX);
+  writer->temporary = malloc(size);
+  if (!writer->temporary) return ppn_out_of_memory();
+  snprintf(writer->temporary, size, "%s" SUFFIX, writer->path);
+  writer->descriptor = mkstemp(writer->temporary);
+  if (writer->descriptor < 0) return cannot_open(writer->path);
+  // mkstemp makes private files; an output file gets the permissions that any other new file would.
+  mode_t mask = umask(0);
+  umask(mask);
+  (void)fchmod(writer->descriptor, 0666 & ~mask);
+  return ppn_status_ok();
+}
+
 ppn_status_t ppn_file_writer_open(const char* path, ppn_file_writer_t** out_writer) {
   *out_writer = NULL;
   ppn_file_writer_t* writer = malloc(sizeof(*writer));
   if (!writer) return ppn_out_of_memory();
   writer->position = 0;
   writer->used = 0;
-  size_t size = strlen(path);
-  writer->path = malloc(size + 1);
-  writer->temporary = malloc(size + 16);
-  if (!writer->path || !writer->temporary) {
-    free(writer->path);
-    free(writer->temporary);
-    free(writer);
-    return ppn_out_of_memory();
+  writer->temporary = NULL;
+  // The target of a link is replaced, not the link.
+  writer->path = realpath(path, NULL);
+  if (!writer->path) writer->path = strdup(path);
+  struct stat information;
+  ppn_status_t status;
+  if (!writer->path) {
+    status = ppn_out_of_memory();
+  } else if (stat(writer->path, &information) != 0 || S_ISREG(information.st_mode)) {
+    status = open_temporary(writer);
+  } else if (S_ISDIR(information.st_mode)) {
+    status = ppn_status_make(PPN_STATUS_IO, "cannot write '%s': it is a folder", path);
+  } else {
+    status = open_special(writer);
   }
-  memcpy(writer->path, path, size + 1);
-  snprintf(writer->temporary, size + 16, "%s.part-XXXXXX", path);
-  writer->descriptor = mkstemp(writer->temporary);
-  if (writer->descriptor < 0) {
-    ppn_status_t status = ppn_status_make(PPN_STATUS_IO, "cannot create a file beside '%s': %s",
-                                          path, strerror(errno));
-    free(writer->path);
-    free(writer->temporary);
-    free(writer);
+  if (status) {
+    destroy(writer);
     return status;
   }
-  // mkstemp makes private files; an output file gets the permissions that any other new file would.
-  mode_t mask = umask(0);
-  umask(mask);
-  (void)fchmod(writer->descriptor, 0666 & ~mask);
   *out_writer = writer;
-  return ppn_status_ok();
+  return status;
 }
 
 static ppn_status_t write_all(ppn_file_writer_t* writer, const uint8_t* data, size_t size) {
@@ -112,23 +139,17 @@ uint64_t ppn_file_writer_position(const ppn_file_writer_t* writer) {
   return writer->position;
 }
 
-static void destroy(ppn_file_writer_t* writer) {
-  free(writer->path);
-  free(writer->temporary);
-  free(writer);
-}
-
 ppn_status_t ppn_file_writer_commit(ppn_file_writer_t* writer) {
   ppn_status_t status = flush(writer);
   if (close(writer->descriptor) != 0 && !status) {
     status =
         ppn_status_make(PPN_STATUS_IO, "cannot finish '%s': %s", writer->path, strerror(errno));
   }
-  if (!status && rename(writer->temporary, writer->path) != 0) {
+  if (!status && writer->temporary && rename(writer->temporary, writer->path) != 0) {
     status =
         ppn_status_make(PPN_STATUS_IO, "cannot replace '%s': %s", writer->path, strerror(errno));
   }
-  if (status) unlink(writer->temporary);
+  if (status && writer->temporary) unlink(writer->temporary);
   destroy(writer);
   return status;
 }
@@ -136,6 +157,6 @@ ppn_status_t ppn_file_writer_commit(ppn_file_writer_t* writer) {
 void ppn_file_writer_abandon(ppn_file_writer_t* writer) {
   if (!writer) return;
   close(writer->descriptor);
-  unlink(writer->temporary);
+  if (writer->temporary) unlink(writer->temporary);
   destroy(writer);
 }

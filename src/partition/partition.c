@@ -176,22 +176,55 @@ static ppn_status_t report_undelegated(survey_t* survey) {
   return ppn_status_ok();
 }
 
-// One line for each reason, with the first place it comes from.
-static void log_reasons(const survey_t* survey) {
-  const ppn_partition_result_t* result = survey->result;
-  for (size_t i = 0; i < survey->texts.count; ++i) {
-    const char* reason = survey->texts.entries[i].value;
-    const ppn_node_t* first = NULL;
-    uint32_t count = 0;
-    for (uint32_t j = 0; j < result->undelegated_count; ++j) {
-      if (result->undelegated[j].reason != reason) continue;
-      if (count++ == 0) first = result->undelegated[j].node;
+// Nodes of one operator that stay on the CPU for one reason.
+typedef struct leftover {
+  const ppn_node_t* first;
+  const char* reason;
+  uint32_t count;
+} leftover_t;
+
+static ppn_status_t count_leftovers(const survey_t* survey, ppn_string_map_t* leftovers) {
+  ppn_partition_result_t* result = survey->result;
+  for (uint32_t i = 0; i < result->undelegated_count; ++i) {
+    const ppn_undelegated_t* undelegated = &result->undelegated[i];
+    if (!undelegated->reason) continue;
+    char* key =
+        ppn_arena_printf(&result->arena, "%s: %s", undelegated->node->target, undelegated->reason);
+    if (!key) return ppn_out_of_memory();
+    leftover_t* leftover = ppn_string_map_get(leftovers, ppn_sv(key));
+    if (!leftover) {
+      PPN_ARENA_NEW(&result->arena, 1, &leftover);
+      leftover->first = undelegated->node;
+      leftover->reason = undelegated->reason;
+      PPN_RETURN_IF_ERROR(ppn_string_map_set(leftovers, ppn_sv(key), leftover));
     }
-    if (!first) continue;
-    bool is_wanted = strcmp(reason, SKIPPED_REASON) == 0;
-    ppn_log(is_wanted ? PPN_LOG_INFO : PPN_LOG_WARNING, "%u node%s on the CPU: %s; first: %s",
-            count, count == 1 ? " stays" : "s stay", reason, ppn_node_describe(first));
+    ++leftover->count;
   }
+  return ppn_status_ok();
+}
+
+// One line for each operator and reason, with the first place it comes from. Who skips everything
+// does not want to read what everything is.
+static ppn_status_t log_leftovers(const survey_t* survey) {
+  const ppn_partition_options_t* options = survey->options;
+  bool skips_all = false;
+  for (uint32_t i = 0; i < options->skip_op_count; ++i) {
+    skips_all |= strcmp(options->skip_ops[i], "*") == 0;
+  }
+  ppn_string_map_t leftovers = {0};
+  ppn_status_t status = count_leftovers(survey, &leftovers);
+  for (size_t i = 0; !status && i < leftovers.count; ++i) {
+    const leftover_t* leftover = leftovers.entries[i].value;
+    ppn_buffer_t name = {0};
+    ppn_edge_name(leftover->first, &name);
+    ppn_log(skips_all ? PPN_LOG_INFO : PPN_LOG_WARNING, "%s stays on the CPU (%u node%s): %s; %s%s",
+            ppn_buffer_text(&name), leftover->count, leftover->count == 1 ? "" : "s",
+            leftover->reason,
+            leftover->count == 1 ? "" : "first: ", ppn_node_describe(leftover->first));
+    ppn_buffer_release(&name);
+  }
+  ppn_string_map_release(&leftovers);
+  return status;
 }
 
 // ---- Partitioning ----
@@ -209,7 +242,7 @@ static ppn_status_t partition(survey_t* survey, ppn_users_t* users) {
     status = ppn_groups_cut(survey->program, survey->options, &groups, survey->result);
   }
   ppn_groups_release(&groups);
-  if (!status) log_reasons(survey);
+  if (!status) status = log_leftovers(survey);
   return status;
 }
 
