@@ -26,9 +26,9 @@ ppn_sink_t ppn_sink_to_buffer(struct ppn_buffer* buffer);
 
 typedef struct ppn_file_writer ppn_file_writer_t;
 
-// Opens a temporary file in the folder of `path` (of what it links to). Nothing appears under `path`
-// before ppn_file_writer_commit, which syncs nothing to disk but renames atomically. Devices and
-// pipes are written to directly. Errors: IO.
+// Opens a temporary file in the folder of `path` (of what it links to). Nothing appears under
+// `path` before ppn_file_writer_commit, which syncs nothing to disk but renames atomically. Devices
+// and pipes are written to directly. Errors: IO.
 ppn_status_t ppn_file_writer_open(const char* path, ppn_file_writer_t** out_writer) PPN_MUST_USE;
 ppn_sink_t ppn_file_writer_sink(ppn_file_writer_t* writer);
 uint64_t ppn_file_writer_position(const ppn_file_writer_t* writer);
