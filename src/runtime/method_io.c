@@ -24,7 +24,7 @@ static void bind_port(ppn_method_t* method, int32_t id, ppn_method_port_t* port)
 // Memory for `size` bytes of a tensor that is not planned.
 static ppn_status_t grow(ppn_method_port_t* port, size_t size) {
   if (!port->memory || size > port->memory_size) {
-    void* memory = calloc(1, size ? size : 1);
+    void* memory = size > PPN_RUNTIME_MAX_MEMORY ? NULL : calloc(1, size ? size : 1);
     if (!memory) {
       return ppn_status_make(PPN_STATUS_OUT_OF_MEMORY, "out of memory: %zu bytes", size);
     }

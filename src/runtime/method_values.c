@@ -15,7 +15,7 @@ static ppn_status_t make_memories(ppn_method_t* method) {
   for (uint32_t i = 1; i < plan->arena_count; ++i) {
     size_t size;
     if (!ppn_checked_add((size_t)plan->arena_sizes[i], MEMORY_ALIGNMENT, &size) ||
-        !(method->blocks[i] = calloc(1, size))) {
+        size > PPN_RUNTIME_MAX_MEMORY || !(method->blocks[i] = calloc(1, size))) {
       return ppn_status_make(PPN_STATUS_OUT_OF_MEMORY, "the method needs an arena of %lld bytes",
                              (long long)plan->arena_sizes[i]);
     }
@@ -50,6 +50,7 @@ static ppn_status_t place_constant(ppn_method_t* method, const ppn_pte_tensor_t*
 // A mutable buffer that the program leaves to its host, under its name.
 static ppn_status_t place_buffer(ppn_method_t* method, ppn_runtime_tensor_t* tensor) {
   tensor->capacity = ppn_tensor_size(&tensor->view);
+  if (tensor->capacity > PPN_RUNTIME_MAX_MEMORY) return ppn_out_of_memory();
   tensor->view.data = ppn_arena_alloc(&method->arena, tensor->capacity);
   return tensor->view.data ? NULL : ppn_out_of_memory();
 }

@@ -4,6 +4,9 @@
 
 #include "runtime/operator.h"
 
+// More bytes than any machine gives at once: asking for them is damage, not a wish for memory.
+#define PPN_RUNTIME_MAX_MEMORY ((size_t)1 << 39)
+
 // "int", "tensor list", …
 const char* ppn_runtime_value_kind_name(ppn_runtime_value_kind_t kind);
 

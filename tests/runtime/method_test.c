@@ -10,6 +10,12 @@
 #include "formats/pte_sample.h"
 #include "runtime/program.h"
 
+// A damaged program may ask for arenas of any size: let the sanitizer refuse as malloc does.
+const char* __asan_default_options(void);
+const char* __asan_default_options(void) {
+  return "allocator_may_return_null=1";
+}
+
 typedef struct fixture {
   pte_sample_t sample;
   uint8_t* bytes;
