@@ -9,8 +9,9 @@
 
 #include "base/cpu.h"
 
-// How long a thread watches before it sleeps. Waking costs about as much as this.
-#define WATCH_NANOSECONDS 50000
+// How long a thread watches before it sleeps: longer than most operations that one thread does
+// alone.
+#define WATCH_NANOSECONDS 100000
 
 struct ppn_thread_pool {
   int size;

@@ -6,6 +6,8 @@
 #include "engine/families.h"
 #include "engine/onednn_parts.h"
 
+enum { ROWS_BOUND_BY_MEMORY = 4 };
+
 typedef struct state {
   ppn_onednn_parts_t* parts;
   const ppn_tensor_t *x, *other;
@@ -81,6 +83,11 @@ static ppn_status_t prepare_linear(ppn_engine_node_t* node, ppn_arena_t* arena) 
   PPN_RETURN_IF_ERROR(begin(node, arena, &state, &request));
   request.weight = ppn_node_input(node, "weight");
   request.bias = ppn_node_input(node, "bias");
+  // Few rows are bound by reading the weight: our own product reads fp16 as it is.
+  int64_t rows = ppn_tensor_numel(request.x) / request.weight->sizes[1];
+  if (request.weight->dtype == PPN_DTYPE_FLOAT16 && rows < ROWS_BOUND_BY_MEMORY) {
+    return not_here(node);
+  }
   PPN_RETURN_IF_ERROR(ppn_onednn_parts_linear(&request, threads_of(node), &state->parts));
   return end(node, state);
 }
