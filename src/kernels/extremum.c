@@ -97,37 +97,38 @@ typedef union column_values {
   int64_t int64[COLUMNS];
 } column_values_t;
 
-// NaN wins, and the first of equal ones stays.
-#define UPDATE(field, is_better)                    \
-  for (int64_t i = 0; i < count; ++i) {             \
-    if (is_better(row->field[i], best->field[i])) { \
-      best->field[i] = row->field[i];               \
-      indices[i] = place;                           \
-    }                                               \
+// NaN wins, and the first of equal ones stays. The row may be the tensor's own memory, aligned to
+// its elements only.
+#define UPDATE(field, type, is_better)                      \
+  for (int64_t i = 0; i < count; ++i) {                     \
+    if (is_better(((const type*)row)[i], best->field[i])) { \
+      best->field[i] = ((const type*)row)[i];               \
+      indices[i] = place;                                   \
+    }                                                       \
   }
 #define LARGER(x, y) ((x) > (y) || ((x) != (x) && (y) == (y)))
 #define SMALLER(x, y) ((x) < (y) || ((x) != (x) && (y) == (y)))
 #define LARGER_INTEGER(x, y) ((x) > (y))
 #define SMALLER_INTEGER(x, y) ((x) < (y))
 
-static void update(const extremum_job_t* job, const column_values_t* row, int64_t place,
-                   int64_t count, column_values_t* best, int64_t* indices) {
+static void update(const extremum_job_t* job, const void* row, int64_t place, int64_t count,
+                   column_values_t* best, int64_t* indices) {
   if (job->type == PPN_DTYPE_INT64) {
     if (job->largest) {
-      UPDATE(int64, LARGER_INTEGER)
+      UPDATE(int64, int64_t, LARGER_INTEGER)
     } else {
-      UPDATE(int64, SMALLER_INTEGER)
+      UPDATE(int64, int64_t, SMALLER_INTEGER)
     }
   } else if (job->type == PPN_DTYPE_FLOAT64) {
     if (job->largest) {
-      UPDATE(float64, LARGER)
+      UPDATE(float64, double, LARGER)
     } else {
-      UPDATE(float64, SMALLER)
+      UPDATE(float64, double, SMALLER)
     }
   } else if (job->largest) {
-    UPDATE(float32, LARGER)
+    UPDATE(float32, float, LARGER)
   } else {
-    UPDATE(float32, SMALLER)
+    UPDATE(float32, float, SMALLER)
   }
 }
 
