@@ -141,20 +141,9 @@ static const char* evalue_kind_name(ppn_evalue_kind_t kind) {
   return (unsigned)kind < PPN_COUNT_OF(names) ? names[kind] : "something unknown";
 }
 
-static bool overlaps(const ppn_tensor_t* source, const ppn_runtime_tensor_t* target) {
-  int64_t last = 0;
-  for (int i = 0; i < source->rank; ++i) {
-    if (source->sizes[i] == 0) return false;
-    last += (source->sizes[i] - 1) * source->strides[i];
-  }
-  uintptr_t start = (uintptr_t)source->data, target_start = (uintptr_t)target->view.data;
-  uintptr_t end = start + ((size_t)last + 1) * ppn_dtype_size(source->dtype);
-  return start < target_start + target->capacity && target_start < end;
-}
-
 // An output fed back as an input may lie in memory that the plan uses for both.
 static ppn_status_t copy_in(const ppn_tensor_t* source, ppn_runtime_tensor_t* target) {
-  if (!overlaps(source, target)) {
+  if (!ppn_tensors_overlap(source, &target->view)) {
     ppn_tensor_copy(source, &target->view);
     return NULL;
   }

@@ -8,8 +8,15 @@ static void copy(ppn_operator_call_t* call, const ppn_tensor_t* source,
     ppn_call_fail(call,
                   ppn_status_make(PPN_STATUS_UNSUPPORTED, "a cast from %s to %s",
                                   ppn_dtype_name(source->dtype), ppn_dtype_name(target->dtype)));
-  } else if (source->data != target->data) {
+  } else if (!ppn_tensors_overlap(source, target)) {
     ppn_tensor_copy(source, target);
+  } else if (source->data != target->data || source->dtype != target->dtype) {
+    // A plan that puts both in the same place: by way of memory of its own.
+    void* memory = ppn_call_scratch(call, ppn_tensor_size(source));
+    if (!memory) return;
+    ppn_tensor_t between = ppn_tensor_make(memory, source->dtype, source->rank, source->sizes);
+    ppn_tensor_copy(source, &between);
+    ppn_tensor_copy(&between, target);
   }
 }
 

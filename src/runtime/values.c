@@ -124,3 +124,17 @@ ppn_status_t ppn_infer_view_sizes(int64_t numel, int rank, int64_t* sizes) {
                          "the sizes of the view do not make the tensor's %lld elements",
                          (long long)numel);
 }
+
+// One past the tensor's last byte; its first byte when it has no elements.
+static uintptr_t end_of(const ppn_tensor_t* tensor) {
+  int64_t last = 0;
+  for (int i = 0; i < tensor->rank; ++i) {
+    if (tensor->sizes[i] == 0) return (uintptr_t)tensor->data;
+    last += (tensor->sizes[i] - 1) * tensor->strides[i];
+  }
+  return (uintptr_t)tensor->data + ((size_t)last + 1) * ppn_dtype_size(tensor->dtype);
+}
+
+bool ppn_tensors_overlap(const ppn_tensor_t* a, const ppn_tensor_t* b) {
+  return (uintptr_t)a->data < end_of(b) && (uintptr_t)b->data < end_of(a);
+}

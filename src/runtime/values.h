@@ -25,6 +25,9 @@ ppn_status_t ppn_runtime_tensor_prepare(ppn_runtime_tensor_t* tensor, ppn_dtype_
 // INVALID_ARGUMENT when they do not make that many elements.
 ppn_status_t ppn_infer_view_sizes(int64_t numel, int rank, int64_t* sizes) PPN_MUST_USE;
 
+// May elements of the two lie in the same memory?
+bool ppn_tensors_overlap(const ppn_tensor_t* a, const ppn_tensor_t* b);
+
 // Strides of `sizes` laid out in `dim_order`, outermost first.
 void ppn_strides_from_dim_order(int rank, const int64_t* sizes, const uint8_t* dim_order,
                                 int64_t* out_strides);
