@@ -5,7 +5,7 @@
 
 // clang-format off
 static const ppn_engine_family_t* const families[] = {
-    &ppn_engine_onednn,
+    &ppn_engine_onednn,  // before our own kernels for the same operations
     &ppn_engine_shapes,
     &ppn_engine_slicing,
     &ppn_engine_indexing,

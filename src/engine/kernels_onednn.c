@@ -1,9 +1,10 @@
 // Kernels on oneDNN: preferred to our own where oneDNN is there and has something fast.
+#include "engine/families.h"
+
 #ifdef PPN_WITH_ONEDNN
 
 #include <string.h>
 
-#include "engine/families.h"
 #include "engine/onednn_parts.h"
 
 enum { ROWS_BOUND_BY_MEMORY = 4 };
@@ -199,5 +200,9 @@ static const ppn_engine_kernel_t kernels[] = {
 };
 
 const ppn_engine_family_t ppn_engine_onednn = {kernels, PPN_COUNT_OF(kernels)};
+
+#else
+
+const ppn_engine_family_t ppn_engine_onednn = {NULL, 0};
 
 #endif  // PPN_WITH_ONEDNN
