@@ -10,7 +10,7 @@ void ppn_half_to_float_array(const uint16_t* in, float* out, size_t count) {
     return;
   }
 #endif
-  for (size_t i = 0; i < count; ++i) out[i] = ppn_half_to_float(in[i]);
+  for (size_t i = 0; i < count; ++i) out[i] = ppn_half_to_float(ppn_half_at(in, i));
 }
 
 // Magnitudes of floats are ordered as their bits are, NaNs last.
@@ -20,7 +20,7 @@ float ppn_float_array_largest(const float* in, size_t count) {
 #endif
   uint32_t largest = 0;
   for (size_t i = 0; i < count; ++i) {
-    uint32_t magnitude = ppn_float_to_bits(in[i]) & 0x7fffffff;
+    uint32_t magnitude = ppn_float_to_bits(ppn_float_at(in, i)) & 0x7fffffff;
     largest = magnitude > largest ? magnitude : largest;
   }
   return ppn_bits_to_float(largest);
@@ -33,7 +33,7 @@ void ppn_float_to_half_array(const float* in, uint16_t* out, size_t count) {
     return;
   }
 #endif
-  for (size_t i = 0; i < count; ++i) out[i] = ppn_float_to_half(in[i]);
+  for (size_t i = 0; i < count; ++i) out[i] = ppn_float_to_half(ppn_float_at(in, i));
 }
 
 void ppn_round_to_half_array(float* values, size_t count) {

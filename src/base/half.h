@@ -18,6 +18,18 @@ static inline uint32_t ppn_float_to_bits(float value) {
   return bits;
 }
 
+// Elements of arrays that lie in a mapped file, where nothing need be aligned.
+static inline float ppn_float_at(const void* array, size_t index) {
+  float value;
+  memcpy(&value, (const char*)array + index * sizeof(value), sizeof(value));
+  return value;
+}
+static inline uint16_t ppn_half_at(const void* array, size_t index) {
+  uint16_t value;
+  memcpy(&value, (const char*)array + index * sizeof(value), sizeof(value));
+  return value;
+}
+
 static inline float ppn_half_to_float(uint16_t half) {
   uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31,
            mantissa = half & 0x3ff;
@@ -56,7 +68,8 @@ static inline uint16_t ppn_float_to_bfloat16(float value) {
 }
 
 // Arrays, by the fastest instructions of this CPU (F16C, AVX-512, NEON), equal to the scalar
-// functions bit by bit except for NaN payloads. `in` and `out` may not overlap.
+// functions bit by bit except for NaN payloads. `in` and `out` may not overlap; `in` need not be
+// aligned.
 void ppn_half_to_float_array(const uint16_t* in, float* out, size_t count);
 void ppn_float_to_half_array(const float* in, uint16_t* out, size_t count);
 // Rounds floats to the nearest values that binary16 has, in place (what overflows becomes

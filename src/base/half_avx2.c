@@ -8,7 +8,7 @@ void ppn_half_to_float_array_avx2(const uint16_t* in, float* out, size_t count) 
   size_t i = 0;
   for (; i + 8 <= count; i += 8)
     _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(in + i))));
-  for (; i < count; ++i) out[i] = ppn_half_to_float(in[i]);
+  for (; i < count; ++i) out[i] = ppn_half_to_float(ppn_half_at(in, i));
 }
 
 void ppn_float_to_half_array_avx2(const float* in, uint16_t* out, size_t count) {
@@ -18,7 +18,7 @@ void ppn_float_to_half_array_avx2(const float* in, uint16_t* out, size_t count) 
         _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     _mm_storeu_si128((__m128i*)(out + i), halves);
   }
-  for (; i < count; ++i) out[i] = ppn_float_to_half(in[i]);
+  for (; i < count; ++i) out[i] = ppn_float_to_half(ppn_float_at(in, i));
 }
 
 void ppn_round_to_half_array_avx2(float* values, size_t count) {
@@ -45,7 +45,7 @@ float ppn_float_array_largest_avx2(const float* in, size_t count) {
   _mm256_storeu_si256((__m256i*)lanes, _mm256_max_epu32(a, b));
   for (size_t lane = 0; lane < 8; ++lane) largest = lanes[lane] > largest ? lanes[lane] : largest;
   for (; i < count; ++i) {
-    uint32_t magnitude = ppn_float_to_bits(in[i]) & 0x7fffffff;
+    uint32_t magnitude = ppn_float_to_bits(ppn_float_at(in, i)) & 0x7fffffff;
     largest = magnitude > largest ? magnitude : largest;
   }
   return ppn_bits_to_float(largest);

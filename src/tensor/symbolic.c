@@ -368,7 +368,7 @@ static ppn_status_t add_scaled(ppn_symbol_table_t* table, ppn_dim_t a, ppn_dim_t
 }
 
 ppn_status_t ppn_dim_add(ppn_symbol_table_t* table, ppn_dim_t a, ppn_dim_t b, ppn_dim_t* out) {
-  int64_t number;
+  int64_t number = 0;
   bool fits = ppn_checked_add_i64(a.value, b.value, &number);
   if (a.expression == 0 && b.expression == 0) {
     if (!fits) return overflow();
