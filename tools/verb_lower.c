@@ -17,6 +17,7 @@ static const char* compute_unit;
 static const char* deployment_target;
 static const char* compute_precision;
 static const char* model_type;
+static const char* weight_sharing;
 static const char* report_path;
 static text_list_t methods, skip_ops;
 static bool lower_full_graph, take_over_mutable_buffer = true, take_over_constant_data = true,
@@ -35,6 +36,9 @@ static const option_t options[] = {
     {"compute-precision", 0, OPTION_TEXT, &compute_precision, "PRECISION",
      "float16 (default), float32"},
     {"model-type", 0, OPTION_TEXT, &model_type, "TYPE", "model (default)"},
+    {"weight-sharing", 0, OPTION_TEXT, &weight_sharing, "STRATEGY",
+     "of several methods: positional (default; their n-th partitions are one model\nthat holds "
+     "equal weights once), disabled"},
     {"skip-op", 0, OPTION_LIST, &skip_ops, "NAME",
      "leave an operator on the CPU: aten.mm.default; '*': all of them"},
     {"delegate", 0, OPTION_FLAG, &delegate, NULL,
@@ -86,18 +90,22 @@ static bool read_compile_options(ppn_coreml_compile_options_t* out) {
                                         {"float32", PPN_PRECISION_FLOAT32}};
   static const choice_t types[] = {{"model", PPN_MODEL_TYPE_MODEL},
                                    {"compiled_model", PPN_MODEL_TYPE_COMPILED_MODEL}};
+  static const choice_t strategies[] = {{"positional", PPN_WEIGHT_SHARING_POSITIONAL},
+                                        {"disabled", PPN_WEIGHT_SHARING_DISABLED}};
   int unit = out->compute_unit, target = out->minimum_deployment_target,
-      precision = out->compute_precision, type = out->model_type;
+      precision = out->compute_precision, type = out->model_type, sharing = out->weight_sharing;
   if (!choose("compute-unit", compute_unit, units, 4, &unit) ||
       !choose("minimum-deployment-target", deployment_target, targets, 10, &target) ||
       !choose("compute-precision", compute_precision, precisions, 2, &precision) ||
-      !choose("model-type", model_type, types, 2, &type)) {
+      !choose("model-type", model_type, types, 2, &type) ||
+      !choose("weight-sharing", weight_sharing, strategies, 2, &sharing)) {
     return false;
   }
   out->compute_unit = (ppn_compute_unit_t)unit;
   out->minimum_deployment_target = target;
   out->compute_precision = (ppn_compute_precision_t)precision;
   out->model_type = (ppn_model_type_t)type;
+  out->weight_sharing = (ppn_weight_sharing_t)sharing;
   return true;
 }
 
@@ -105,7 +113,8 @@ static bool read_compile_options(ppn_coreml_compile_options_t* out) {
 // does.
 static void leave_out_default_specs(ppn_coreml_partitioner_t* partitioner) {
   static const ppn_compile_spec_t none;
-  if (compute_unit || deployment_target || compute_precision || model_type) return;
+  if (compute_unit || deployment_target || compute_precision || model_type || weight_sharing)
+    return;
   partitioner->compile_specs = &none;
   partitioner->compile_spec_count = 0;
 }
@@ -120,11 +129,12 @@ static json_t* report_as_json(const ppn_edge_program_t* edge) {
     for (size_t j = 0; j < method->partition_count; ++j) {
       const ppn_partition_report_t* partition = &method->partitions[j];
       json_array_append_new(
-          partitions, json_pack("{s:s, s:I, s:I, s:i, s:I}", "name", partition->name, "nodes",
-                                (json_int_t)partition->node_count, "operations",
-                                (json_int_t)partition->operation_count, "specification_version",
-                                partition->specification_version, "weight_bytes",
-                                (json_int_t)partition->weight_size));
+          partitions,
+          json_pack("{s:s, s:I, s:I, s:i, s:I, s:b}", "name", partition->name, "nodes",
+                    (json_int_t)partition->node_count, "operations",
+                    (json_int_t)partition->operation_count, "specification_version",
+                    partition->specification_version, "weight_bytes",
+                    (json_int_t)partition->weight_size, "shared", partition->is_shared));
     }
     for (size_t j = 0; j < method->undelegated_count; ++j) {
       const ppn_undelegated_node_t* node = &method->undelegated[j];
@@ -154,8 +164,9 @@ static void print_report(const ppn_edge_program_t* edge, const char* path, uint6
            method->partition_count, method->partition_count == 1 ? "" : "s");
     for (size_t j = 0; j < method->partition_count; ++j) {
       const ppn_partition_report_t* partition = &method->partitions[j];
-      printf("    %s: %zu operations, weights %s, iOS %d or later\n", partition->name,
-             partition->operation_count, format_size(partition->weight_size, text),
+      printf("    %s: %zu operations, %s %s, iOS %d or later\n", partition->name,
+             partition->operation_count, partition->is_shared ? "shared weights" : "weights",
+             format_size(partition->weight_size, text),
              partition->specification_version >= 10 ? partition->specification_version + 16
                                                     : partition->specification_version + 9);
     }
@@ -175,20 +186,25 @@ static bool is_output_name(const char* path) {
          !S_ISDIR(information.st_mode);
 }
 
-// The only partition of the only method, when there is nothing else.
+// The only partition of each method, when there is nothing else.
 static ppn_status_t write_package(ppn_edge_program_t* edge, uint64_t* out_size) {
   size_t count;
   const ppn_method_report_t* reports = ppn_edge_program_report(edge, &count);
-  if (count > 1) {
-    return ppn_status_make(PPN_STATUS_UNSUPPORTED,
-                           "a .mlpackage holds one method, but there are %zu; write a .pte", count);
-  }
-  if (reports[0].partition_count != 1 || reports[0].undelegated_count != 0) {
-    return ppn_status_make(
-        PPN_STATUS_UNSUPPORTED,
-        "a .mlpackage holds a program that is lowered whole, but %zu of %zu nodes stay on the CPU; "
-        "write a .pte, or see with --lower-full-graph what is in the way",
-        reports[0].undelegated_count, reports[0].delegated_count + reports[0].undelegated_count);
+  for (size_t i = 0; i < count; ++i) {
+    const ppn_method_report_t* method = &reports[i];
+    if (method->partition_count != 1 || method->undelegated_count != 0) {
+      return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                             "a .mlpackage holds programs that are lowered whole, but %zu of %zu "
+                             "nodes of '%s' stay on the CPU; write a .pte, or see with "
+                             "--lower-full-graph what is in the way",
+                             method->undelegated_count,
+                             method->delegated_count + method->undelegated_count, method->name);
+    }
+    if (count > 1 && !method->partitions[0].is_shared) {
+      return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                             "a .mlpackage holds several methods as functions of one model; let "
+                             "them share weights (--weight-sharing positional), or write a .pte");
+    }
   }
   *out_size = reports[0].partitions[0].weight_size;
   return ppn_edge_program_write_package(edge, reports[0].name, 0, output);

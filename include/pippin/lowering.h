@@ -85,6 +85,15 @@ typedef enum ppn_model_type {
   PPN_MODEL_TYPE_COMPILED_MODEL = 1
 } ppn_model_type_t;
 
+// What methods that are lowered together share.
+typedef enum ppn_weight_sharing {
+  // The i-th partitions of all methods become functions of one model, which holds equal weights
+  // once. The methods must have equally many partitions. Needs iOS18.
+  PPN_WEIGHT_SHARING_POSITIONAL = 0,  // "positional"
+  // Each partition is a model of its own.
+  PPN_WEIGHT_SHARING_DISABLED = 1,  // "disabled"
+} ppn_weight_sharing_t;
+
 // Zero-initialised is the default of every field.
 typedef struct ppn_coreml_compile_options {
   ppn_compute_unit_t compute_unit;
@@ -94,6 +103,8 @@ typedef struct ppn_coreml_compile_options {
   int minimum_deployment_target;
   ppn_compute_precision_t compute_precision;
   ppn_model_type_t model_type;
+  // Of several methods, that of the first one with a partition decides.
+  ppn_weight_sharing_t weight_sharing;
 } ppn_coreml_compile_options_t;
 
 // A compile spec as ExecuTorch writes it into a `.pte`: "compute_units" = "cpu_only".
@@ -164,7 +175,8 @@ typedef struct ppn_edge_program ppn_edge_program_t;
 
 // Functionalises, decomposes, partitions and lowers every method. `options` may be NULL. The result
 // borrows the exported programs (their weights): free them after it. Errors: UNSUPPORTED naming
-// operator, reason and the user's source line.
+// operator, reason and the user's source line; INVALID_ARGUMENT for methods that cannot share
+// weights as ppn_weight_sharing_t says.
 PPN_API ppn_status_t ppn_to_edge_transform_and_lower(const ppn_edge_method_source_t* methods,
                                                      size_t method_count,
                                                      const ppn_lowering_options_t* options,
@@ -193,7 +205,8 @@ PPN_API ppn_status_t ppn_edge_program_write_payload_to(ppn_edge_program_t* progr
                                                        const char* method, size_t index,
                                                        ppn_write_function_t write, void* user_data);
 
-// Writes partition `index` of a method as a plain `.mlpackage` folder.
+// Writes partition `index` of a method as a plain `.mlpackage` folder: with a function for each
+// method when they share it.
 PPN_API ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const char* method,
                                                     size_t index, const char* path);
 
@@ -226,6 +239,7 @@ typedef struct ppn_partition_report {
   size_t operation_count;     // MIL operations
   int specification_version;  // 6 = iOS15 …
   uint64_t weight_size;       // bytes of weight.bin
+  bool is_shared;             // weight.bin is that of the other methods' partitions too
 } ppn_partition_report_t;
 
 typedef struct ppn_method_report {

@@ -66,7 +66,7 @@ class CompileOptions(ctypes.Structure):
     """ppn_coreml_compile_options_t"""
 
     _fields_ = [("compute_unit", ctypes.c_int), ("minimum_deployment_target", ctypes.c_int),
-                ("compute_precision", ctypes.c_int), ("model_type", ctypes.c_int)]
+                ("compute_precision", ctypes.c_int), ("model_type", ctypes.c_int), ("weight_sharing", ctypes.c_int)]
 
 
 class CompileSpec(ctypes.Structure):
@@ -126,7 +126,7 @@ class PartitionReport(ctypes.Structure):
     """ppn_partition_report_t"""
 
     _fields_ = [("name", ctypes.c_char_p), ("node_count", ctypes.c_size_t), ("operation_count", ctypes.c_size_t),
-                ("specification_version", ctypes.c_int), ("weight_size", ctypes.c_uint64)]
+                ("specification_version", ctypes.c_int), ("weight_size", ctypes.c_uint64), ("is_shared", ctypes.c_bool)]
 
 
 class MethodReport(ctypes.Structure):

@@ -40,13 +40,14 @@ static ppn_status_t stored_specs(ppn_edge_program_t* program,
   return ppn_status_ok();
 }
 
-static ppn_status_t make_edge_method(ppn_edge_program_t* program, uint32_t index,
-                                     const ppn_coreml_partitioner_t* partitioner) {
+static ppn_status_t make_edge_method(ppn_edge_program_t* program, uint32_t index) {
   const ppn_lowered_method_t* method = &program->methods[index];
   uint32_t count = method->partitions.partition_count, spec_count = 0;
   ppn_compile_spec_t* specs = NULL;
   ppn_lowered_module_t* modules;
-  if (partitioner) PPN_RETURN_IF_ERROR(stored_specs(program, partitioner, &specs, &spec_count));
+  if (method->is_partitioned) {
+    PPN_RETURN_IF_ERROR(stored_specs(program, &method->partitioner, &specs, &spec_count));
+  }
   PPN_ARENA_NEW(&program->arena, count, &modules);
   for (uint32_t i = 0; i < count; ++i) {
     modules[i] = (ppn_lowered_module_t){.name = method->partitions.partitions[i].call->name,
@@ -68,31 +69,48 @@ static ppn_status_t resolve_options(ppn_coreml_partitioner_t* partitioner) {
                                         &partitioner->compile_options);
 }
 
-static ppn_status_t lower_method(ppn_edge_program_t* program, uint32_t index,
-                                 const ppn_edge_method_source_t* source) {
-  ppn_lowered_method_t* method = &program->methods[index];
-  double start = (double)index / program->method_count, share = 1.0 / program->method_count;
-  method->name = ppn_arena_strdup(&program->arena, ppn_sv(source->name ? source->name : "forward"));
-  if (!method->name) return ppn_out_of_memory();
+static ppn_status_t partition_method(ppn_edge_program_t* program, ppn_lowered_method_t* method,
+                                     const ppn_edge_method_source_t* source) {
   method->program = source->program;
-  ppn_coreml_partitioner_t resolved = ppn_coreml_partitioner_defaults(), *partitioner = NULL;
-  if (source->partitioner) {
-    resolved = *source->partitioner;
-    partitioner = &resolved;
-    PPN_RETURN_IF_ERROR(resolve_options(partitioner));
+  method->is_partitioned = source->partitioner != NULL;
+  if (method->is_partitioned) {
+    method->partitioner = *source->partitioner;
+    PPN_RETURN_IF_ERROR(resolve_options(&method->partitioner));
   }
-  PPN_RETURN_IF_ERROR(ppn_lowering_transform(source->program, partitioner,
+  PPN_RETURN_IF_ERROR(ppn_lowering_transform(source->program,
+                                             method->is_partitioned ? &method->partitioner : NULL,
                                              program->options.decompose_all, &method->partitions));
+  PPN_ARENA_NEW(&program->arena, method->partitions.partition_count, &method->delegates);
+  return ppn_status_ok();
+}
+
+static ppn_status_t lower_partition(ppn_lowered_method_t* method, uint32_t index,
+                                    int shared_target) {
+  ppn_delegate_t* delegate = &method->delegates[index];
+  PPN_RETURN_IF_ERROR(ppn_lowering_delegate(&method->partitions.partitions[index],
+                                            &method->partitioner, shared_target, delegate));
+  return shared_target ? ppn_status_ok() : ppn_lowering_delegate_finish(delegate);
+}
+
+static ppn_status_t lower_partitions(ppn_edge_program_t* program, uint32_t index,
+                                     int shared_target) {
+  ppn_lowered_method_t* method = &program->methods[index];
   uint32_t count = method->partitions.partition_count;
-  PPN_ARENA_NEW(&program->arena, count, &method->delegates);
   for (uint32_t i = 0; i < count; ++i) {
-    report_progress(program, "lowering", start + share * (i + 1) / (count + 1));
-    const ppn_partition_t* partition = &method->partitions.partitions[i];
-    PPN_RETURN_IF_ERROR_ANNOTATED(
-        ppn_lowering_delegate(partition, &resolved, &method->delegates[i]), "%s",
-        partition->call->name);
+    // The first half is partitioning.
+    double done = (index + (i + 1.0) / (count + 1)) / program->method_count;
+    report_progress(program, "lowering", 0.5 + 0.5 * done);
+    PPN_RETURN_IF_ERROR_ANNOTATED(lower_partition(method, i, shared_target), "%s",
+                                  method->partitions.partitions[i].call->name);
   }
-  return make_edge_method(program, index, partitioner);
+  return ppn_status_ok();
+}
+
+// Says which of several methods could not be lowered.
+static ppn_status_t annotate(const ppn_edge_program_t* program, uint32_t index,
+                             ppn_status_t status) {
+  if (!status || program->method_count == 1) return status;
+  return ppn_status_annotate(status, "method '%s'", program->methods[index].name);
 }
 
 static ppn_status_t check_names(const ppn_edge_method_source_t* methods, size_t count) {
@@ -118,12 +136,21 @@ static ppn_status_t lower_methods(ppn_edge_program_t* program,
   PPN_ARENA_NEW(&program->arena, method_count, &program->edge_methods);
   program->method_count = (uint32_t)method_count;
   for (uint32_t i = 0; i < program->method_count; ++i) {
-    report_progress(program, "lowering", (double)i / (double)method_count);
-    ppn_status_t status = lower_method(program, i, &methods[i]);
-    if (status && method_count > 1) {
-      status = ppn_status_annotate(status, "method '%s'", program->methods[i].name);
-    }
-    PPN_RETURN_IF_ERROR(status);
+    ppn_lowered_method_t* method = &program->methods[i];
+    report_progress(program, "lowering", 0.5 * i / (double)method_count);
+    method->name =
+        ppn_arena_strdup(&program->arena, ppn_sv(methods[i].name ? methods[i].name : "forward"));
+    if (!method->name) return ppn_out_of_memory();
+    PPN_RETURN_IF_ERROR(annotate(program, i, partition_method(program, method, &methods[i])));
+  }
+  int shared_target = 0;
+  PPN_RETURN_IF_ERROR(ppn_lowering_check_sharing(program, &shared_target));
+  for (uint32_t i = 0; i < program->method_count; ++i) {
+    PPN_RETURN_IF_ERROR(annotate(program, i, lower_partitions(program, i, shared_target)));
+  }
+  if (shared_target) PPN_RETURN_IF_ERROR(ppn_lowering_share(program));
+  for (uint32_t i = 0; i < program->method_count; ++i) {
+    PPN_RETURN_IF_ERROR(annotate(program, i, make_edge_method(program, i)));
   }
   return ppn_lowering_report(program);
 }
@@ -150,6 +177,7 @@ ppn_status_t ppn_to_edge_transform_and_lower(const ppn_edge_method_source_t* met
 
 void ppn_edge_program_free(ppn_edge_program_t* program) {
   if (!program) return;
+  ppn_lowering_release_shared(program);
   for (uint32_t i = 0; i < program->method_count; ++i) {
     ppn_lowered_method_t* method = &program->methods[i];
     for (uint32_t j = 0; method->delegates && j < method->partitions.partition_count; ++j) {
@@ -191,7 +219,9 @@ static ppn_emission_source_t emission_source(const ppn_edge_program_t* program) 
       .methods = program->edge_methods,
       .method_count = program->method_count,
       .constant_methods = program->executorch.constant_methods,
-      .constant_method_count = (uint32_t)program->executorch.constant_method_count};
+      .constant_method_count = (uint32_t)program->executorch.constant_method_count,
+      .named_data = program->named_data,
+      .named_data_count = program->shared_count};
   return source;
 }
 
@@ -228,6 +258,7 @@ static ppn_status_t observe(void* self, const void* data, size_t size) {
 }
 
 static ppn_status_t write_program(ppn_edge_program_t* program, ppn_sink_t target) {
+  PPN_RETURN_IF_ERROR(ppn_lowering_set_keys(program));
   ppn_emission_source_t source = emission_source(program);
   ppn_emit_options_t options = emit_options(program);
   observed_sink_t sink = {.target = target, .program = program};
@@ -265,6 +296,7 @@ ppn_status_t ppn_edge_program_write_to(ppn_edge_program_t* program, ppn_write_fu
 }
 
 ppn_status_t ppn_edge_program_size(ppn_edge_program_t* program, uint64_t* out_size) {
+  PPN_RETURN_IF_ERROR(ppn_lowering_set_keys(program));
   ppn_emission_source_t source = emission_source(program);
   ppn_emit_options_t options = emit_options(program);
   return ppn_emit_program_size(&source, &options, out_size);
@@ -300,5 +332,5 @@ ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const c
                                             size_t index, const char* path) {
   const ppn_delegate_t* delegate = NULL;
   PPN_RETURN_IF_ERROR(find_delegate(program, method, index, &delegate));
-  return ppn_coreml_package_write(delegate->plan, path);
+  return ppn_coreml_package_write(delegate->shared ? delegate->shared->plan : delegate->plan, path);
 }

@@ -104,25 +104,30 @@ ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
 }
 
 ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
-                                   const ppn_coreml_partitioner_t* partitioner,
+                                   const ppn_coreml_partitioner_t* partitioner, int minimum_target,
                                    ppn_delegate_t* out_delegate) {
-  const ppn_coreml_compile_options_t* options = &partitioner->compile_options;
+  ppn_coreml_compile_options_t options = partitioner->compile_options;
+  if (options.minimum_deployment_target < minimum_target) {
+    options.minimum_deployment_target = minimum_target;
+  }
   ppn_string_view_t shapes = enumerated_shapes(partitioner);
   *out_delegate = (ppn_delegate_t){0};
-  if (options->model_type == PPN_MODEL_TYPE_COMPILED_MODEL) {
+  if (options.model_type == PPN_MODEL_TYPE_COMPILED_MODEL) {
     return ppn_status_make(PPN_STATUS_UNSUPPORTED,
                            "model type 'compiled_model' is made by Apple's compiler, which runs on "
                            "a Mac only; use 'model', which the device compiles when it loads it");
   }
-  ppn_lower_options_t lower = lower_options(options);
+  ppn_lower_options_t lower = lower_options(&options);
   PPN_RETURN_IF_ERROR(ppn_lower_program(partition->submodule, &lower, &out_delegate->program));
   PPN_RETURN_IF_ERROR(ppn_coreml_model_from_program(out_delegate->program, &out_delegate->model));
-  if (shapes.data) {
-    PPN_RETURN_IF_ERROR(ppn_coreml_model_enumerate_shapes(out_delegate->model, shapes,
-                                                          options->minimum_deployment_target));
-  }
-  PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_create(out_delegate->model, &out_delegate->plan));
-  return ppn_coreml_payload_create(out_delegate->plan, &out_delegate->payload);
+  if (!shapes.data) return ppn_status_ok();
+  return ppn_coreml_model_enumerate_shapes(out_delegate->model, shapes,
+                                           options.minimum_deployment_target);
+}
+
+ppn_status_t ppn_lowering_delegate_finish(ppn_delegate_t* delegate) {
+  PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_create(delegate->model, &delegate->plan));
+  return ppn_coreml_payload_create(delegate->plan, "lowered_module", &delegate->payload);
 }
 
 void ppn_delegate_release(ppn_delegate_t* delegate) {

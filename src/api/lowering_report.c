@@ -17,7 +17,9 @@ static size_t count_operations(const ppn_mil_block_t* block) {
 
 static uint64_t weight_size(const ppn_delegate_t* delegate) {
   uint32_t count;
-  const ppn_package_file_t* files = ppn_coreml_package_plan_files(delegate->plan, &count);
+  const ppn_coreml_package_plan_t* plan =
+      delegate->shared ? delegate->shared->plan : delegate->plan;
+  const ppn_package_file_t* files = ppn_coreml_package_plan_files(plan, &count);
   for (uint32_t i = 0; i < count; ++i) {
     if (ppn_sv_ends_with(ppn_sv(files[i].path), "weight.bin")) return files[i].content.size;
   }
@@ -60,6 +62,7 @@ static ppn_status_t report_method(ppn_arena_t* arena, const ppn_lowered_method_t
         .operation_count = count_operations(delegate->program->functions[0]->block),
         .specification_version = delegate->model->specification_version,
         .weight_size = weight_size(delegate),
+        .is_shared = delegate->shared != NULL,
     };
   }
   for (uint32_t i = 0; i < result->undelegated_count; ++i) {

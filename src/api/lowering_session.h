@@ -13,13 +13,24 @@
 typedef struct ppn_delegate {
   ppn_mil_program_t* program;
   ppn_coreml_model_t* model;
+  ppn_coreml_package_plan_t* plan;  // NULL when the model is part of `shared`
+  ppn_producer_t payload;
+  const struct ppn_shared_model* shared;  // NULL: none
+} ppn_delegate_t;
+
+// A model that the delegates of the same index in several methods share: a function for each.
+typedef struct ppn_shared_model {
+  ppn_coreml_model_t* model;
   ppn_coreml_package_plan_t* plan;
   ppn_producer_t payload;
-} ppn_delegate_t;
+} ppn_shared_model_t;
 
 typedef struct ppn_lowered_method {
   const char* name;
   ppn_exported_program_t* program;  // the caller's
+  // With its options read from its specs. What it points to is the caller's, while lowering.
+  ppn_coreml_partitioner_t partitioner;
+  bool is_partitioned;  // there is a partitioner
   ppn_partition_result_t partitions;
   ppn_delegate_t* delegates;  // one per partition
 } ppn_lowered_method_t;
@@ -30,6 +41,9 @@ struct ppn_edge_program {
   ppn_executorch_options_t executorch;
   ppn_lowered_method_t* methods;
   uint32_t method_count;
+  ppn_shared_model_t* shared;  // by index of the delegates
+  uint32_t shared_count;
+  ppn_named_data_t* named_data;     // by shared model; keys are set when it is written
   ppn_edge_method_t* edge_methods;  // what is emitted, by method
   ppn_method_report_t* reports;     // by method
 };
@@ -39,10 +53,25 @@ struct ppn_edge_program {
 ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
                                     const ppn_coreml_partitioner_t* partitioner, bool decompose_all,
                                     ppn_partition_result_t* out_partitions) PPN_MUST_USE;
+// Program and model of a delegate, for the partitioner's deployment target or `minimum_target`
+// (0: none), whichever is later.
 ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
-                                   const ppn_coreml_partitioner_t* partitioner,
+                                   const ppn_coreml_partitioner_t* partitioner, int minimum_target,
                                    ppn_delegate_t* out_delegate) PPN_MUST_USE;
+// Its plan and payload, when its model is not shared.
+ppn_status_t ppn_lowering_delegate_finish(ppn_delegate_t* delegate) PPN_MUST_USE;
 void ppn_delegate_release(ppn_delegate_t* delegate);
+
+// Weights that methods share (lowering_sharing.c). Whether the partitioned methods are to share
+// their models: then `*out_target` is the deployment target that all are lowered for, otherwise 0.
+// Errors: INVALID_ARGUMENT naming the methods that do not fit together.
+ppn_status_t ppn_lowering_check_sharing(const ppn_edge_program_t* program,
+                                        int* out_target) PPN_MUST_USE;
+// Combines the models of the methods' delegates, which refer to the combined ones then.
+ppn_status_t ppn_lowering_share(ppn_edge_program_t* program) PPN_MUST_USE;
+// Sets the keys of the named data.
+ppn_status_t ppn_lowering_set_keys(ppn_edge_program_t* program) PPN_MUST_USE;
+void ppn_lowering_release_shared(ppn_edge_program_t* program);
 
 // Fills program->reports (lowering_report.c).
 ppn_status_t ppn_lowering_report(ppn_edge_program_t* program) PPN_MUST_USE;

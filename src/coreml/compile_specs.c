@@ -13,11 +13,13 @@ static const char* const compute_units[] = {
 };
 static const char* const precisions[] = {"float16", "float32"};
 static const char* const model_types[] = {"model", "compiled_model"};
+static const char* const weight_sharings[] = {"positional", "disabled"};
 // Specification versions of deployment targets; 0 is no target, the empty text.
 static const char* const targets[] = {"", "4", "5", "6", "7", "8", "9", "10"};
 static const int target_versions[] = {0, 4, 5, 6, 7, 8, 9, 10};
 
-#define SPEC_COUNT 4
+#define SHARING_KEY "multimethod_weight_sharing_strategy"
+#define MAX_SPECS 5
 
 ppn_status_t ppn_coreml_compile_specs(const ppn_coreml_compile_options_t* options,
                                       ppn_arena_t* arena, ppn_compile_spec_t** out_specs,
@@ -36,19 +38,23 @@ ppn_status_t ppn_coreml_compile_specs(const ppn_coreml_compile_options_t* option
     return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT, "there is no compute unit number %d",
                            (int)options->compute_unit);
   }
-  const char* const pairs[SPEC_COUNT][2] = {
+  const char* const pairs[MAX_SPECS][2] = {
       {"compute_units", compute_units[options->compute_unit]},
       {"min_deployment_target", target},
       {"model_compute_precision", precisions[options->compute_precision == PPN_PRECISION_FLOAT32]},
       {"model_type", model_types[options->model_type == PPN_MODEL_TYPE_COMPILED_MODEL]},
+      {SHARING_KEY, weight_sharings[1]},
   };
-  PPN_ARENA_NEW(arena, SPEC_COUNT, out_specs);
-  for (uint32_t i = 0; i < SPEC_COUNT; ++i) {
+  // The generator knows nothing of the last one: it is written where it says something.
+  uint32_t count =
+      options->weight_sharing == PPN_WEIGHT_SHARING_DISABLED ? MAX_SPECS : MAX_SPECS - 1;
+  PPN_ARENA_NEW(arena, count, out_specs);
+  for (uint32_t i = 0; i < count; ++i) {
     (*out_specs)[i].key = pairs[i][0];
     (*out_specs)[i].value = pairs[i][1];
     (*out_specs)[i].value_size = strlen(pairs[i][1]);
   }
-  *out_count = SPEC_COUNT;
+  *out_count = count;
   return ppn_status_ok();
 }
 
@@ -105,7 +111,7 @@ static ppn_status_t refuse_unsupported(const ppn_compile_spec_t* specs, uint32_t
 
 ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uint32_t count,
                                             ppn_coreml_compile_options_t* out_options) {
-  uint32_t unit, target, precision, type;
+  uint32_t unit, target, precision, type, sharing;
   memset(out_options, 0, sizeof(*out_options));
   PPN_RETURN_IF_ERROR(refuse_unsupported(specs, count));
   PPN_RETURN_IF_ERROR(parse_choice(specs, count, "compute_units", compute_units,
@@ -116,10 +122,13 @@ ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uin
                                    PPN_COUNT_OF(precisions), 0, &precision));
   PPN_RETURN_IF_ERROR(
       parse_choice(specs, count, "model_type", model_types, PPN_COUNT_OF(model_types), 0, &type));
+  PPN_RETURN_IF_ERROR(parse_choice(specs, count, SHARING_KEY, weight_sharings,
+                                   PPN_COUNT_OF(weight_sharings), 0, &sharing));
   out_options->compute_unit = (ppn_compute_unit_t)unit;
   out_options->minimum_deployment_target = target_versions[target];
   out_options->compute_precision = (ppn_compute_precision_t)precision;
   out_options->model_type = (ppn_model_type_t)type;
+  out_options->weight_sharing = (ppn_weight_sharing_t)sharing;
   return ppn_status_ok();
 }
 

@@ -25,11 +25,20 @@ ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uin
 ppn_string_view_t ppn_coreml_enumerated_shapes_spec(const ppn_compile_spec_t* specs,
                                                     uint32_t count);
 
-// The payload of a model: `lowered_module/` with model.mlpackage and metadata.json, flattened.
-// Takes over nothing: plan and model must outlive it. The identifier is derived from the content,
-// so equal models have equal identifiers.
-ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan,
+// The payload of a model: the folder `name` with model.mlpackage and metadata.json, flattened.
+// Takes over nothing: plan, model and name must outlive it. The identifier is derived from the
+// content, so equal models have equal identifiers.
+ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan, const char* name,
                                        ppn_producer_t* out_payload) PPN_MUST_USE;
+
+// The key of a payload among a program's named data, "coreml_" and the identifier; it lives as long
+// as the payload. The first call reads all weights.
+ppn_status_t ppn_coreml_payload_key(const ppn_producer_t* payload,
+                                    const char** out_key) PPN_MUST_USE;
+// The payload of a delegate that runs a function of the model in `shared`, which is stored among
+// the named data. `shared` and `function` must outlive it.
+ppn_status_t ppn_coreml_payload_refer(const ppn_producer_t* shared, const char* function,
+                                      ppn_producer_t* out_payload) PPN_MUST_USE;
 
 // The bytes to open for a delegate's payload: itself, or, when it only refers to a model that
 // several methods share, that model's among the program's named data. `*out_function`: the function

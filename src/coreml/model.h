@@ -70,6 +70,13 @@ typedef struct ppn_coreml_model {
 ppn_status_t ppn_coreml_model_from_program(ppn_mil_program_t* program,
                                            ppn_coreml_model_t** out_model) PPN_MUST_USE;
 
+// One model with the functions of `sources`, renamed to `names`, in order; the first is the default
+// one. In its package, constants that are equal are stored once, whichever function they belong to.
+// Sources have one function each, of the same opset, iOS18 or later. They and the names must
+// outlive the model, and are part of it from now on: packages of their own can no longer be made.
+ppn_status_t ppn_coreml_model_combine(ppn_coreml_model_t* const* sources, const char* const* names,
+                                      uint32_t count, ppn_coreml_model_t** out_model) PPN_MUST_USE;
+
 // ---- Writing (coreml/package_writer.c) ----
 
 // The two files of a package, laid out: equal constants stored once, offsets known. The plan

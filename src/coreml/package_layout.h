@@ -22,6 +22,9 @@
 #define PPN_PACKAGE_MODEL_PATH "@model_path/"
 #define PPN_PACKAGE_BLOB_PATH PPN_PACKAGE_MODEL_PATH "weights/weight.bin"
 
+// A key of ppn_coreml_payload_key looks like this; all have its length.
+#define PPN_PAYLOAD_KEY_SAMPLE "coreml_executorch_00000000-0000-0000-0000-000000000000"
+
 // The hash as text in the form of a UUID (version and variant bits set): 36 characters and a 0.
 void ppn_uuid_from_hash(ppn_hash128_t hash, char out_text[37]);
 

@@ -5,16 +5,17 @@
 // A node is a file or a folder; children come before their folder, the root is last. Weights start
 // at a multiple of 64, so that they can be used in place when the payload is aligned. metadata.json
 // comes last, because the identifier in it is the hash of the files before it.
+// A model that several methods share is found by a key with this identifier.
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "coreml/delegate.h"
 #include "coreml/package_layout.h"
 
-#define ROOT_NAME "lowered_module"
 #define PACKAGE_NAME "model.mlpackage"
 #define METADATA_NAME "metadata.json"
 #define IDENTIFIER_PREFIX "executorch_"
+#define KEY_PREFIX "coreml_" IDENTIFIER_PREFIX
 #define UUID_LENGTH 36
 #define WEIGHT_ALIGNMENT 64
 
@@ -27,13 +28,15 @@ typedef struct node {
 
 typedef struct payload {
   ppn_arena_t arena;
+  const char* name;
   const ppn_package_file_t* files;
   uint32_t file_count;
   uint64_t* file_offsets;
   uint64_t metadata_offset;
-  ppn_buffer_t metadata;     // with a blank identifier
-  size_t identifier_offset;  // of the UUID in it
-  ppn_buffer_t directory;    // the JSON, reversed
+  ppn_buffer_t metadata;                       // with a blank identifier
+  size_t identifier_offset;                    // of the UUID in it
+  ppn_buffer_t directory;                      // the JSON, reversed
+  char key[sizeof(KEY_PREFIX) + UUID_LENGTH];  // empty: not known yet
 } payload_t;
 
 // ---- metadata.json ----
@@ -156,7 +159,7 @@ static ppn_status_t make_directory(payload_t* payload) {
   PPN_RETURN_IF_ERROR(add_folder(payload, &list, PACKAGE_NAME, "", &package));
   uint32_t metadata =
       add_node(&list, METADATA_NAME, false, payload->metadata_offset, payload->metadata.size);
-  uint32_t root = add_node(&list, ROOT_NAME, true, 0, 0);
+  uint32_t root = add_node(&list, payload->name, true, 0, 0);
   list.nodes[package].parent = list.nodes[metadata].parent = root;
   ppn_buffer_t* out = &payload->directory;
   ppn_buffer_append_text(out, "{\"nodes\":[");
@@ -199,16 +202,24 @@ static ppn_status_t write_files(payload_t* payload, ppn_hasher_t* hasher, ppn_si
   return ppn_status_ok();
 }
 
-static ppn_status_t write_payload(void* self, ppn_sink_t sink) {
-  payload_t* payload = self;
+// Writes the files and, from what was written, makes the key.
+static ppn_status_t write_files_and_key(payload_t* payload, ppn_sink_t sink) {
   ppn_hasher_t* hasher = ppn_hasher_create();
   if (!hasher) return ppn_out_of_memory();
   ppn_status_t status = write_files(payload, hasher, sink);
-  char uuid[UUID_LENGTH + 1];
-  ppn_hasher_update(hasher, payload->metadata.data, payload->metadata.size);
-  ppn_uuid_from_hash(ppn_hasher_digest(hasher), uuid);
+  if (!status) {
+    ppn_hasher_update(hasher, payload->metadata.data, payload->metadata.size);
+    memcpy(payload->key, KEY_PREFIX, sizeof(KEY_PREFIX));
+    ppn_uuid_from_hash(ppn_hasher_digest(hasher), payload->key + strlen(KEY_PREFIX));
+  }
   ppn_hasher_free(hasher);
-  PPN_RETURN_IF_ERROR(status);
+  return status;
+}
+
+static ppn_status_t write_payload(void* self, ppn_sink_t sink) {
+  payload_t* payload = self;
+  PPN_RETURN_IF_ERROR(write_files_and_key(payload, sink));
+  const char* uuid = payload->key + strlen(KEY_PREFIX);
   const uint8_t* metadata = payload->metadata.data;
   size_t before = payload->identifier_offset, after = before + UUID_LENGTH;
   PPN_RETURN_IF_ERROR(ppn_sink_write(sink, metadata, before));
@@ -241,11 +252,12 @@ static ppn_status_t build(payload_t* payload, ppn_coreml_package_plan_t* plan) {
   return make_directory(payload);
 }
 
-ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan,
+ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan, const char* name,
                                        ppn_producer_t* out_payload) {
   *out_payload = (ppn_producer_t){0};
   payload_t* payload = calloc(1, sizeof(*payload));
   if (!payload) return ppn_out_of_memory();
+  payload->name = name;
   ppn_status_t status = build(payload, plan);
   if (status) {
     release_payload(payload);
@@ -255,5 +267,19 @@ ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan,
   out_payload->write = write_payload;
   out_payload->release = release_payload;
   out_payload->self = payload;
+  return ppn_status_ok();
+}
+
+// ---- The key ----
+
+static ppn_status_t drop(void* self, const void* data, size_t size) {
+  (void)self, (void)data, (void)size;
+  return ppn_status_ok();
+}
+
+ppn_status_t ppn_coreml_payload_key(const ppn_producer_t* producer, const char** out_key) {
+  payload_t* payload = producer->self;
+  if (!payload->key[0]) PPN_RETURN_IF_ERROR(write_files_and_key(payload, (ppn_sink_t){drop, NULL}));
+  *out_key = payload->key;
   return ppn_status_ok();
 }

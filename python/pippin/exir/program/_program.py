@@ -192,7 +192,8 @@ class EdgeProgramManager:
                 "method": report.name.decode(),
                 "partitions": [
                     {"name": p.name.decode(), "nodes": p.node_count, "operations": p.operation_count,
-                     "specification_version": p.specification_version, "weight_bytes": p.weight_size}
+                     "specification_version": p.specification_version, "weight_bytes": p.weight_size,
+                     "shared": p.is_shared}
                     for p in report.partitions[: report.partition_count]
                 ],
                 "delegated_nodes": report.delegated_count,
