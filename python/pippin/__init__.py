@@ -5,6 +5,7 @@ The modules mirror ExecuTorch's: an example for ExecuTorch's Core ML backend run
 """
 
 from pippin._library import Error, version
+from pippin._model import MLModel, MLState
 
 __version__ = version()
-__all__ = ["Error", "__version__"]
+__all__ = ["Error", "MLModel", "MLState", "__version__"]

@@ -48,6 +48,26 @@ class TensorInfo(ctypes.Structure):
                 ("is_memory_planned", ctypes.c_bool), ("nbytes", ctypes.c_size_t)]
 
 
+class SizeRange(ctypes.Structure):
+    """ppn_size_range_t"""
+
+    _fields_ = [("lower", ctypes.c_int64), ("upper", ctypes.c_int64)]
+
+
+class ModelFeature(ctypes.Structure):
+    """ppn_model_feature_t"""
+
+    _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_int), ("rank", ctypes.c_int),
+                ("shape", ctypes.POINTER(ctypes.c_int64)), ("is_flexible", ctypes.c_bool), ("kind", ctypes.c_int),
+                ("ranges", ctypes.POINTER(SizeRange)), ("enumerated", ctypes.POINTER(ctypes.c_int64)),
+                ("enumerated_count", ctypes.c_size_t), ("is_optional", ctypes.c_bool),
+                ("default_value", ctypes.c_double), ("image_layout", ctypes.c_int)]
+
+
+MULTI_ARRAY, IMAGE, STATE, LABEL_STRING, LABEL_NUMBER, DICTIONARY = range(6)
+GRAYSCALE, RGB, BGR, GRAYSCALE_FLOAT16 = 10, 20, 30, 40
+
+
 class EngineOptions(ctypes.Structure):
     """ppn_engine_options_t"""
 
@@ -189,6 +209,22 @@ FUNCTIONS = {
     "ppn_method_set_input": (_STATUS, [_POINTER, ctypes.c_uint32, ctypes.POINTER(EValue)]),
     "ppn_method_execute": (_STATUS, [_POINTER]),
     "ppn_method_get_output": (_STATUS, [_POINTER, ctypes.c_uint32, ctypes.POINTER(EValue)]),
+    "ppn_model_open": (_STATUS, [_TEXT, _OUT]),
+    "ppn_model_free": (None, [_POINTER]),
+    "ppn_model_specification_version": (ctypes.c_int, [_POINTER]),
+    "ppn_model_function_count": (_SIZE, [_POINTER]),
+    "ppn_model_function_name": (_TEXT, [_POINTER, _SIZE]),
+    "ppn_model_find_function": (_STATUS, [_POINTER, _TEXT, ctypes.POINTER(_SIZE)]),
+    "ppn_model_inputs": (ctypes.POINTER(ModelFeature), [_POINTER, _SIZE, ctypes.POINTER(_SIZE)]),
+    "ppn_model_outputs": (ctypes.POINTER(ModelFeature), [_POINTER, _SIZE, ctypes.POINTER(_SIZE)]),
+    "ppn_model_states": (ctypes.POINTER(ModelFeature), [_POINTER, _SIZE, ctypes.POINTER(_SIZE)]),
+    "ppn_model_instance_create": (_STATUS, [_POINTER, _TEXT, ctypes.POINTER(EngineOptions), _OUT]),
+    "ppn_model_instance_free": (None, [_POINTER]),
+    "ppn_model_instance_use_state": (_STATUS, [_POINTER, _POINTER]),
+    "ppn_model_predict": (_STATUS, [_POINTER, ctypes.POINTER(Tensor), _SIZE, ctypes.POINTER(Tensor), _SIZE]),
+    "ppn_model_state_create": (_STATUS, [_POINTER, _TEXT, _OUT]),
+    "ppn_model_state_free": (None, [_POINTER]),
+    "ppn_model_state_tensor": (_STATUS, [_POINTER, _TEXT, ctypes.POINTER(Tensor)]),
     "ppn_runtime_operator_count": (_SIZE, []),
     "ppn_runtime_operator_name": (_TEXT, [_SIZE]),
     "ppn_runtime_backend_count": (_SIZE, []),

@@ -141,10 +141,12 @@ ppn_status_t ppn_coreml_model_enumerate_shapes(ppn_coreml_model_t* model, ppn_st
 
 static bool has_shape(const ppn_coreml_feature_t* input, uint32_t index,
                       const ppn_tensor_t* tensor) {
-  if (tensor->rank != input->rank) return false;
+  // Images are [1, channels, height, width].
+  int offset = input->kind == PPN_COREML_IMAGE ? tensor->rank - input->rank : 0;
+  if (tensor->rank != input->rank + offset || offset < 0) return false;
   const int64_t* shape = input->enumerated + (size_t)index * (size_t)input->rank;
   for (int i = 0; i < input->rank; ++i) {
-    if (tensor->sizes[i] != shape[i]) return false;
+    if (tensor->sizes[i + offset] != shape[i]) return false;
   }
   return true;
 }

@@ -26,11 +26,12 @@ typedef struct ppn_coreml_feature {
   ppn_coreml_feature_kind_t kind;
   ppn_dtype_t dtype;           // multi-arrays and states: FLOAT16, FLOAT32, FLOAT64, INT32, INT8
   int rank;                    // -1: not stated (outputs of flexible models)
-  int64_t* shape;              // default shape
+  int64_t* shape;              // default shape; [height, width] of images
   ppn_coreml_range_t* ranges;  // flexible: one per dimension; else NULL
   int64_t* enumerated;         // enumerated shapes: count × rank; else NULL
   uint32_t enumerated_count;
   bool is_optional;
+  double default_value;  // of every element of an optional input that is not given
   // Images: width, height are shape; colour layout as in FeatureTypes.proto (10 gray, 20 RGB, 30
   // BGR, 40 gray fp16).
   int image_color_space;

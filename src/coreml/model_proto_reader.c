@@ -86,6 +86,20 @@ static ppn_status_t read_ranges(ppn_arena_t* arena, const ModelPb__ShapeRange* s
   return ppn_status_ok();
 }
 
+// The official tools state it as a float whatever the data type is.
+static double read_default(const ModelPb__ArrayFeatureType* source) {
+  switch (source->default_optional_value_case) {
+    case MODEL_PB__ARRAY_FEATURE_TYPE__DEFAULT_OPTIONAL_VALUE_INT_DEFAULT_VALUE:
+      return source->int_default_value;
+    case MODEL_PB__ARRAY_FEATURE_TYPE__DEFAULT_OPTIONAL_VALUE_FLOAT_DEFAULT_VALUE:
+      return source->float_default_value;
+    case MODEL_PB__ARRAY_FEATURE_TYPE__DEFAULT_OPTIONAL_VALUE_DOUBLE_DEFAULT_VALUE:
+      return source->double_default_value;
+    default:
+      return 0;
+  }
+}
+
 static ppn_status_t read_array(ppn_arena_t* arena, const ModelPb__ArrayFeatureType* source,
                                ppn_coreml_feature_t* out) {
   out->dtype = read_dtype(source->data_type);
@@ -97,6 +111,7 @@ static ppn_status_t read_array(ppn_arena_t* arena, const ModelPb__ArrayFeatureTy
     out->rank = (int)source->n_shape;
     out->shape = source->shape;
   }
+  out->default_value = read_default(source);
   switch (source->shape_flexibility_case) {
     case MODEL_PB__ARRAY_FEATURE_TYPE__SHAPE_FLEXIBILITY_ENUMERATED_SHAPES:
       return read_enumerated(arena, source->enumerated_shapes, out);
@@ -107,6 +122,39 @@ static ppn_status_t read_array(ppn_arena_t* arena, const ModelPb__ArrayFeatureTy
   }
 }
 
+// Sizes of images are enumerated or ranged like those of arrays: as shapes [height, width].
+static ppn_status_t read_image_sizes(ppn_arena_t* arena,
+                                     const ModelPb__EnumeratedImageSizes* source,
+                                     ppn_coreml_feature_t* out) {
+  if (source->n_sizes == 0 || source->n_sizes > UINT32_MAX) {
+    return invalid_feature(out->name, "its list of enumerated sizes is empty");
+  }
+  PPN_ARENA_NEW(arena, 2 * source->n_sizes, &out->enumerated);
+  for (size_t i = 0; i < source->n_sizes; ++i) {
+    const ModelPb__ImageSize* size = source->sizes[i];
+    if (size->height > INT64_MAX || size->width > INT64_MAX) {
+      return invalid_feature(out->name, "an enumerated size is too large");
+    }
+    out->enumerated[2 * i] = (int64_t)size->height;
+    out->enumerated[2 * i + 1] = (int64_t)size->width;
+  }
+  out->enumerated_count = (uint32_t)source->n_sizes;
+  return ppn_status_ok();
+}
+
+static ppn_status_t read_image_range(const ModelPb__SizeRange* source, ppn_coreml_range_t* out,
+                                     const char* name) {
+  *out = (ppn_coreml_range_t){1, -1};
+  if (!source) return ppn_status_ok();
+  if (source->lower_bound > INT64_MAX ||
+      (source->upper_bound >= 0 && (int64_t)source->lower_bound > source->upper_bound)) {
+    return invalid_feature(name, "a range of its sizes is empty");
+  }
+  out->lower = (int64_t)source->lower_bound;
+  out->upper = source->upper_bound < 0 ? -1 : source->upper_bound;
+  return ppn_status_ok();
+}
+
 static ppn_status_t read_image(ppn_arena_t* arena, const ModelPb__ImageFeatureType* source,
                                ppn_coreml_feature_t* out) {
   PPN_ARENA_NEW(arena, 2, &out->shape);
@@ -115,7 +163,18 @@ static ppn_status_t read_image(ppn_arena_t* arena, const ModelPb__ImageFeatureTy
   out->shape[0] = source->height;
   out->shape[1] = source->width;
   out->image_color_space = source->color_space;
-  return check_shape(out->name, 2, out->shape);
+  PPN_RETURN_IF_ERROR(check_shape(out->name, 2, out->shape));
+  switch (source->size_flexibility_case) {
+    case MODEL_PB__IMAGE_FEATURE_TYPE__SIZE_FLEXIBILITY_ENUMERATED_SIZES:
+      return read_image_sizes(arena, source->enumerated_sizes, out);
+    case MODEL_PB__IMAGE_FEATURE_TYPE__SIZE_FLEXIBILITY_IMAGE_SIZE_RANGE:
+      PPN_ARENA_NEW(arena, 2, &out->ranges);
+      PPN_RETURN_IF_ERROR(
+          read_image_range(source->image_size_range->height_range, &out->ranges[0], out->name));
+      return read_image_range(source->image_size_range->width_range, &out->ranges[1], out->name);
+    default:
+      return ppn_status_ok();
+  }
 }
 
 static ppn_status_t read_feature(ppn_arena_t* arena, const ModelPb__FeatureDescription* source,
@@ -233,37 +292,13 @@ static ppn_status_t read_description(const ModelPb__ModelDescription* source,
   return ppn_status_ok();
 }
 
-static ppn_status_t check_kind(const ModelPb__Model* source) {
-  const char* kind = "no ML Program";
-  switch (source->type_case) {
-    case MODEL_PB__MODEL__TYPE_ML_PROGRAM:
-      return ppn_status_ok();
-    case MODEL_PB__MODEL__TYPE_PIPELINE_CLASSIFIER:
-    case MODEL_PB__MODEL__TYPE_PIPELINE_REGRESSOR:
-    case MODEL_PB__MODEL__TYPE_PIPELINE:
-      kind = "a pipeline";
-      break;
-    case MODEL_PB__MODEL__TYPE_NEURAL_NETWORK:
-    case MODEL_PB__MODEL__TYPE_NEURAL_NETWORK_CLASSIFIER:
-    case MODEL_PB__MODEL__TYPE_NEURAL_NETWORK_REGRESSOR:
-      kind = "a neural network";
-      break;
-    default:
-      break;
-  }
-  return ppn_status_make(PPN_STATUS_UNSUPPORTED,
-                         "the model is %s; only ML Programs (specification version %d and later) "
-                         "are supported",
-                         kind, OLDEST_PROGRAM_VERSION);
-}
-
 ppn_status_t ppn_coreml_model_read_proto(ppn_span_t bytes, ppn_coreml_model_t* model,
                                          ppn_span_t* out_program) {
   ProtobufCMessage* message;
   PPN_RETURN_IF_ERROR(
       ppn_proto_unpack(&model_pb__model__descriptor, bytes, "model", &model->arena, &message));
   const ModelPb__Model* source = (const ModelPb__Model*)message;
-  PPN_RETURN_IF_ERROR(check_kind(source));
+  PPN_RETURN_IF_ERROR(ppn_coreml_check_model_kind((int)source->type_case));
   model->specification_version = source->specification_version;
   if (model->specification_version < OLDEST_PROGRAM_VERSION ||
       model->specification_version > NEWEST_PROGRAM_VERSION) {

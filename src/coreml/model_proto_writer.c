@@ -78,14 +78,72 @@ static ppn_status_t write_ranges(ppn_arena_t* arena, const ppn_coreml_feature_t*
   return ppn_status_ok();
 }
 
+static void write_default(const ppn_coreml_feature_t* feature, ModelPb__ArrayFeatureType* out) {
+  switch (feature->dtype) {
+    case PPN_DTYPE_INT8:
+    case PPN_DTYPE_INT32:
+      out->default_optional_value_case =
+          MODEL_PB__ARRAY_FEATURE_TYPE__DEFAULT_OPTIONAL_VALUE_INT_DEFAULT_VALUE;
+      out->int_default_value = (int32_t)feature->default_value;
+      break;
+    case PPN_DTYPE_FLOAT64:
+      out->default_optional_value_case =
+          MODEL_PB__ARRAY_FEATURE_TYPE__DEFAULT_OPTIONAL_VALUE_DOUBLE_DEFAULT_VALUE;
+      out->double_default_value = feature->default_value;
+      break;
+    default:
+      out->default_optional_value_case =
+          MODEL_PB__ARRAY_FEATURE_TYPE__DEFAULT_OPTIONAL_VALUE_FLOAT_DEFAULT_VALUE;
+      out->float_default_value = (float)feature->default_value;
+      break;
+  }
+}
+
 static ppn_status_t write_array(ppn_arena_t* arena, const ppn_coreml_feature_t* feature,
                                 ModelPb__ArrayFeatureType** out) {
   NEW(arena, model_pb__array_feature_type, out);
   PPN_RETURN_IF_ERROR(write_dtype(feature, &(*out)->data_type));
   PPN_RETURN_IF_ERROR(
       write_shape(arena, feature->shape, feature->rank, &(*out)->n_shape, &(*out)->shape));
+  if (feature->is_optional) write_default(feature, *out);
   if (feature->enumerated) return write_enumerated(arena, feature, *out);
   if (feature->ranges) return write_ranges(arena, feature, *out);
+  return ppn_status_ok();
+}
+
+static ppn_status_t write_image_range(ppn_arena_t* arena, ppn_coreml_range_t range,
+                                      ModelPb__SizeRange** out) {
+  NEW(arena, model_pb__size_range, out);
+  (*out)->lower_bound = (uint64_t)range.lower;
+  (*out)->upper_bound = range.upper;
+  return ppn_status_ok();
+}
+
+static ppn_status_t write_image(ppn_arena_t* arena, const ppn_coreml_feature_t* feature,
+                                ModelPb__ImageFeatureType** out_image) {
+  NEW(arena, model_pb__image_feature_type, out_image);
+  ModelPb__ImageFeatureType* out = *out_image;
+  out->height = feature->shape[0];
+  out->width = feature->shape[1];
+  out->color_space = feature->image_color_space;
+  if (feature->enumerated) {
+    out->size_flexibility_case = MODEL_PB__IMAGE_FEATURE_TYPE__SIZE_FLEXIBILITY_ENUMERATED_SIZES;
+    NEW(arena, model_pb__enumerated_image_sizes, &out->enumerated_sizes);
+    PPN_ARENA_NEW(arena, feature->enumerated_count, &out->enumerated_sizes->sizes);
+    out->enumerated_sizes->n_sizes = feature->enumerated_count;
+    for (uint32_t i = 0; i < feature->enumerated_count; ++i) {
+      NEW(arena, model_pb__image_size, &out->enumerated_sizes->sizes[i]);
+      out->enumerated_sizes->sizes[i]->height = (uint64_t)feature->enumerated[2 * (size_t)i];
+      out->enumerated_sizes->sizes[i]->width = (uint64_t)feature->enumerated[2 * (size_t)i + 1];
+    }
+  } else if (feature->ranges) {
+    out->size_flexibility_case = MODEL_PB__IMAGE_FEATURE_TYPE__SIZE_FLEXIBILITY_IMAGE_SIZE_RANGE;
+    NEW(arena, model_pb__image_size_range, &out->image_size_range);
+    PPN_RETURN_IF_ERROR(
+        write_image_range(arena, feature->ranges[0], &out->image_size_range->height_range));
+    PPN_RETURN_IF_ERROR(
+        write_image_range(arena, feature->ranges[1], &out->image_size_range->width_range));
+  }
   return ppn_status_ok();
 }
 
@@ -128,11 +186,7 @@ static ppn_status_t write_feature(ppn_arena_t* arena, const ppn_coreml_feature_t
       return ppn_status_ok();
     case PPN_COREML_IMAGE:
       type->type_case = MODEL_PB__FEATURE_TYPE__TYPE_IMAGE_TYPE;
-      NEW(arena, model_pb__image_feature_type, &type->image_type);
-      type->image_type->width = feature->shape[1];
-      type->image_type->height = feature->shape[0];
-      type->image_type->color_space = feature->image_color_space;
-      return ppn_status_ok();
+      return write_image(arena, feature, &type->image_type);
   }
   return ppn_status_ok();
 }

@@ -141,11 +141,19 @@ static ppn_status_t map_values(ppn_mil_value_t* const* values, uint32_t count,
   return ppn_status_ok();
 }
 
+static ppn_status_t missing(const char* what, const char* name, const char* kind) {
+  return ppn_status_make(PPN_STATUS_INVALID_DATA,
+                         "the description's %s '%s' is not an %s of the program", what, name, kind);
+}
+
 // Inputs with flexible shapes: the description's ranges become those of the program's symbols.
 static ppn_status_t apply_ranges(ppn_mil_program_t* program, const ppn_coreml_feature_t* feature,
                                  const ppn_mil_value_t* value) {
-  for (int i = 0; i < value->type.rank && i < feature->rank; ++i) {
-    int64_t index = ppn_dim_as_symbol(program->symbols, value->type.sizes[i]);
+  // Images are [1, channels, height, width] in the program.
+  int offset = feature->kind == PPN_COREML_IMAGE ? value->type.rank - feature->rank : 0;
+  if (offset < 0) return missing("image", feature->name, "image-like input");
+  for (int i = 0; i + offset < value->type.rank && i < feature->rank; ++i) {
+    int64_t index = ppn_dim_as_symbol(program->symbols, value->type.sizes[i + offset]);
     if (index < 0) continue;
     ppn_symbol_t* symbol = ppn_symbol_table_symbol(program->symbols, (uint32_t)index);
     int64_t minimum = 0, maximum = PPN_DIM_UNBOUNDED;
@@ -173,9 +181,17 @@ static ppn_status_t apply_ranges(ppn_mil_program_t* program, const ppn_coreml_fe
   return ppn_status_ok();
 }
 
-static ppn_status_t missing(const char* what, const char* name, const char* kind) {
+static ppn_status_t match_state(const ppn_coreml_feature_t* feature, const ppn_mil_value_t* value) {
+  const ppn_mil_type_t* type = &value->type;
+  bool fits =
+      type->kind == PPN_MIL_STATE && type->dtype == feature->dtype && type->rank == feature->rank;
+  for (int i = 0; fits && i < type->rank; ++i) {
+    fits = ppn_dim_is(type->sizes[i], feature->shape[i]);
+  }
+  if (fits) return ppn_status_ok();
   return ppn_status_make(PPN_STATUS_INVALID_DATA,
-                         "the description's %s '%s' is not an %s of the program", what, name, kind);
+                         "the description's state '%s' differs in type from the program's",
+                         feature->name);
 }
 
 static ppn_status_t match_features(ppn_coreml_model_t* model,
@@ -189,8 +205,10 @@ static ppn_status_t match_features(ppn_coreml_model_t* model,
     PPN_RETURN_IF_ERROR(apply_ranges(model->program, feature, value));
   }
   for (uint32_t i = 0; i < interface->state_count; ++i) {
-    const char* name = interface->states[i].name;
-    if (!ppn_string_map_get(inputs, ppn_sv(name))) return missing("state", name, "input");
+    const ppn_coreml_feature_t* feature = &interface->states[i];
+    const ppn_mil_value_t* value = ppn_string_map_get(inputs, ppn_sv(feature->name));
+    if (!value) return missing("state", feature->name, "input");
+    PPN_RETURN_IF_ERROR(match_state(feature, value));
   }
   for (uint32_t i = 0; i < interface->output_count; ++i) {
     const char* name = interface->outputs[i].name;

@@ -231,16 +231,33 @@ ppn_status_t ppn_engine_run(ppn_engine_context_t* context, const ppn_tensor_t* i
 
 // ---- States and hooks ----
 
-ppn_status_t ppn_engine_state(ppn_engine_context_t* context, const char* name,
-                              ppn_tensor_t* out_view) {
+static ppn_status_t find_state(const ppn_engine_context_t* context, const char* name,
+                               uint32_t* out_index) {
   const ppn_mil_function_t* function = context->model->function;
   for (uint32_t i = 0; i < function->input_count; ++i) {
     if (!context->states[i].data || strcmp(function->inputs[i]->name, name) != 0) continue;
-    *out_view = context->states[i];
+    *out_index = i;
     return ppn_status_ok();
   }
   return ppn_status_make(PPN_STATUS_NOT_FOUND, "function '%s' has no state '%s'", function->name,
                          name);
+}
+
+ppn_status_t ppn_engine_state(ppn_engine_context_t* context, const char* name,
+                              ppn_tensor_t* out_view) {
+  uint32_t index = 0;
+  PPN_RETURN_IF_ERROR(find_state(context, name, &index));
+  *out_view = context->states[index];
+  return ppn_status_ok();
+}
+
+ppn_status_t ppn_engine_bind_state(ppn_engine_context_t* context, const char* name, void* data) {
+  uint32_t index = 0;
+  PPN_RETURN_IF_ERROR(find_state(context, name, &index));
+  ppn_tensor_t state = context->states[index];
+  if (data) state.data = data;
+  return ppn_engine_values_lend(&context->interpreter.values,
+                                context->model->function->inputs[index], &state);
 }
 
 void ppn_engine_set_trace(ppn_engine_context_t* context, ppn_engine_trace_t trace,

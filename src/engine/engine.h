@@ -52,6 +52,11 @@ ppn_status_t ppn_engine_run(ppn_engine_context_t* context, const ppn_tensor_t* i
 ppn_status_t ppn_engine_state(ppn_engine_context_t* context, const char* name,
                               ppn_tensor_t* out_view) PPN_MUST_USE;
 
+// Runs use `data`, contiguous in the state's declared dtype, as its memory from now on; NULL: the
+// context's own again. The caller keeps it alive. NOT_FOUND for a wrong name.
+ppn_status_t ppn_engine_bind_state(ppn_engine_context_t* context, const char* name,
+                                   void* data) PPN_MUST_USE;
+
 // Called after each executed step when set: the operation (a fused step names its last) and
 // nanoseconds.
 typedef void (*ppn_engine_trace_t)(void* user_data, const ppn_mil_operation_t* operation,

@@ -189,6 +189,8 @@ static ppn_status_t convert(binding_t* binding, const ppn_tensor_t* source, ppn_
     out->rank = 1;
     out->sizes[0] = out->strides[0] = 1;
   }
+  // Core ML has no arrays without dimensions: a scalar is described, and given, as one of size 1.
+  if (source->rank == 1 && source->sizes[0] == 1 && type->rank == 0) out->rank = 0;
   if (source->dtype == type->dtype) return NULL;
   ppn_tensor_t target = ppn_tensor_make(NULL, type->dtype, out->rank, out->sizes);
   size_t size = ppn_tensor_size(&target);
@@ -203,6 +205,11 @@ static ppn_status_t convert(binding_t* binding, const ppn_tensor_t* source, ppn_
   ppn_tensor_copy(out, &target);
   *out = target;
   return NULL;
+}
+
+ppn_status_t ppn_coreml_function_bind_state(ppn_coreml_function_t* function, const char* name,
+                                            void* data) {
+  return ppn_engine_bind_state(function->context, name, data);
 }
 
 ppn_status_t ppn_coreml_function_run(ppn_coreml_function_t* function, const ppn_tensor_t* inputs,

@@ -20,9 +20,14 @@ ppn_status_t ppn_coreml_function_create(const ppn_coreml_model_t* model, const c
 void ppn_coreml_function_free(ppn_coreml_function_t* function);
 
 // Inputs of any real dtype are converted to the function's; a single element may be given with rank
-// 0. Outputs are views in the function's dtypes, valid until the next run. Allocates nothing when
-// the shapes are those of the last run.
+// 0 for rank 1 and the reverse. Outputs are views in the function's dtypes, valid until the next
+// run. Allocates nothing when the shapes are those of the last run.
 ppn_status_t ppn_coreml_function_run(ppn_coreml_function_t* function, const ppn_tensor_t* inputs,
                                      ppn_tensor_t* out_outputs) PPN_MUST_USE;
+
+// The memory that runs use for a state from now on: contiguous, in its declared dtype; NULL: the
+// function's own, which starts at zero. NOT_FOUND for a wrong name.
+ppn_status_t ppn_coreml_function_bind_state(ppn_coreml_function_t* function, const char* name,
+                                            void* data) PPN_MUST_USE;
 
 #endif  // PPN_RUNTIME_COREML_FUNCTION_H_

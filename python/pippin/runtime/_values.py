@@ -6,11 +6,7 @@ import sys
 import numpy as np
 
 from pippin import _structures as c
-
-# NumPy lacks these: the same bits travel under another name.
-_CARRIERS = {"bfloat16": "int16", "float8_e5m2": "uint8", "float8_e4m3fn": "uint8", "float8_e4m3fnuz": "uint8",
-             "float8_e5m2fnuz": "uint8", "float8_e8m0fnu": "uint8"}
-
+from pippin import _tensors
 
 def is_torch(value):
     return hasattr(value, "untyped_storage")
@@ -25,29 +21,16 @@ def _to_numpy(value):
     if isinstance(value, np.ndarray):
         return value
     value = value.detach()
-    carrier = _CARRIERS.get(str(value.dtype).removeprefix("torch."))
+    carrier = _tensors.CARRIERS.get(str(value.dtype).removeprefix("torch."))
     return value.view(getattr(sys.modules["torch"], carrier)).numpy() if carrier else value.numpy()
 
 
 def fill(evalue, value, position):
     """Sets a ppn_evalue_t; returns what must stay alive during the call."""
     if is_tensor(value):
-        array, tensor = _to_numpy(value), evalue.u.tensor
-        name = str(value.dtype).removeprefix("torch.")
-        if name not in c.DTYPE_NUMBERS or not array.dtype.isnative:
-            raise RuntimeError(f"input {position}: dtype {value.dtype} is not supported")
-        if array.ndim > c.MAX_RANK:
-            raise RuntimeError(f"input {position}: rank {array.ndim} is not supported; at most {c.MAX_RANK} is")
-        if any(stride % array.itemsize or stride < 0 for stride in array.strides):
-            array = np.ascontiguousarray(array)
         evalue.kind = c.TENSOR
-        tensor.data = array.ctypes.data
-        tensor.dtype = c.DTYPE_NUMBERS[name]
-        tensor.rank = array.ndim
-        for dimension in range(array.ndim):
-            tensor.sizes[dimension] = array.shape[dimension]
-            tensor.strides[dimension] = array.strides[dimension] // array.itemsize
-        return array
+        name = str(value.dtype).removeprefix("torch.")
+        return _tensors.lend(_to_numpy(value), evalue.u.tensor, f"input {position}", name)
     if isinstance(value, np.generic):
         value = value.item()
     if value is None:
@@ -66,21 +49,14 @@ def fill(evalue, value, position):
 
 
 def _read_tensor(tensor, as_torch):
-    name = c.DTYPES[tensor.dtype]
-    shape = tuple(tensor.sizes[: tensor.rank])
-    storage = np.dtype(_CARRIERS.get(name, name))
-    array = np.empty(shape, storage)
-    if array.size:
-        strides = tuple(stride * storage.itemsize for stride in tensor.strides[: tensor.rank])
-        last = sum((size - 1) * stride for size, stride in zip(shape, strides))
-        memory = (ctypes.c_char * (last + storage.itemsize)).from_address(tensor.data)
-        array[...] = np.ndarray(shape, storage, memory, strides=strides)
+    array = _tensors.copy(tensor)
     if not as_torch:
         return array
     import torch
 
+    name = c.DTYPES[tensor.dtype]
     result = torch.from_numpy(array)
-    return result.view(getattr(torch, name)) if name in _CARRIERS else result
+    return result.view(getattr(torch, name)) if name in _tensors.CARRIERS else result
 
 
 def read(evalue, as_torch):

@@ -1,0 +1,125 @@
+"""The module ``coremltools.libcoremlpython`` as coremltools uses it, on Pippin's engine."""
+
+import os
+import types
+
+from pippin import _library
+from pippin._model import MLModel
+
+_MAXIMUM_SPECIFICATION_VERSION = 10  # iOS 26
+_COMPUTE_UNITS = ("ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE")
+_numerics = ["device"]
+
+
+def set_numerics(numerics):
+    if numerics not in ("device", "fast"):
+        raise ValueError(f"numerics is 'device' or 'fast', not {numerics!r}")
+    _numerics[0] = numerics
+
+
+def _is_macos():
+    return True
+
+
+def _macos_version():
+    return (26, 0)
+
+
+def _as_runtime_error(function, *arguments, context=None):
+    """What the native module raises is always a plain RuntimeError."""
+    try:
+        return function(*arguments)
+    except (_library.Error, RuntimeError) as error:
+        raise RuntimeError(f'{context}: "{error}".' if context else str(error)) from error
+
+
+class _State:
+    """States of one sequence of predictions."""
+
+    def __init__(self, state):
+        self._state = state
+
+    def read_state(self, name):
+        return _as_runtime_error(self._state.read_state, name)
+
+    def write_state(self, name, value):
+        _as_runtime_error(self._state.write_state, name, value)
+
+
+class _MLModelAssetProxy:
+    """A model that is not loaded yet."""
+
+    def __init__(self, path):
+        self.path = path
+
+
+class _MLModelProxy:
+    """A loaded model: what stands behind coremltools' MLModel and CompiledMLModel. Compute units and hints are accepted;
+    the engine has one unit, the CPU."""
+
+    def __init__(self, path, compute_units, function_name, hints, asset=None):
+        if compute_units not in _COMPUTE_UNITS:
+            raise RuntimeError(f"compute units are one of {', '.join(_COMPUTE_UNITS)}, not {compute_units}")
+        self._path = asset.path if asset is not None else path
+        self._model = _as_runtime_error(
+            lambda: MLModel(self._path, function_name or None, numerics=_numerics[0]), context="Error compiling model")
+
+    def predict(self, data, state=None):
+        return _as_runtime_error(self._model.predict, data, state._state if state is not None else None)
+
+    def batchPredict(self, batch):  # noqa: N802, the native module's name
+        return _as_runtime_error(self._model.predict, batch)
+
+    def newState(self):  # noqa: N802
+        return _State(_as_runtime_error(self._model.make_state))
+
+    def get_load_duration_in_nano_seconds(self):
+        return self._model.load_duration
+
+    def get_last_predict_duration_in_nano_seconds(self):
+        return self._model.last_predict_duration
+
+    @staticmethod
+    def maximum_supported_specification_version():
+        return _MAXIMUM_SPECIFICATION_VERSION
+
+    @staticmethod
+    def create_model_asset_from_path(path):
+        from coremltools.models.model import MLModelAsset
+
+        if not os.path.exists(path):
+            raise RuntimeError(f"no such model: {path}")
+        return MLModelAsset(_MLModelAssetProxy(path))
+
+    @staticmethod
+    def get_available_compute_devices():
+        from coremltools.models.compute_device import MLCPUComputeDevice
+
+        return [MLCPUComputeDevice(_MLCPUComputeDeviceProxy())]
+
+    get_all_compute_devices = get_available_compute_devices
+
+
+class _MLCPUComputeDeviceProxy:
+    """The only device there is."""
+
+
+class _MLGPUComputeDeviceProxy:
+    """Never made: the engine has no GPU. A class, because coremltools asks for instances of it."""
+
+
+class _MLNeuralEngineComputeDeviceProxy:
+    """Never made, like the GPU."""
+
+    def get_total_core_count(self):
+        return 0
+
+
+class _MLComputePlanProxy:
+    """Where operations run."""
+
+
+module = types.ModuleType("coremltools.libcoremlpython", "Core ML for coremltools, on Pippin's CPU engine.")
+for _class in (_MLModelProxy, _MLModelAssetProxy, _State, _MLCPUComputeDeviceProxy, _MLGPUComputeDeviceProxy,
+               _MLNeuralEngineComputeDeviceProxy, _MLComputePlanProxy):
+    setattr(module, _class.__name__, _class)

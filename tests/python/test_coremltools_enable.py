@@ -1,0 +1,230 @@
+"""coremltools' MLModel predicts through Pippin: small programs of its own builder, compared with NumPy."""
+
+import functools
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+ct = pytest.importorskip("coremltools")
+from coremltools.converters.mil import Builder as mb  # noqa: E402
+from coremltools.converters.mil.mil import get_new_symbol, types  # noqa: E402
+
+import pippin  # noqa: E402
+import pippin.coremltools  # noqa: E402
+
+
+@pytest.fixture(scope="module", autouse=True)
+def enabled():
+    pippin.coremltools.enable()
+    yield
+    pippin.coremltools.disable()
+
+
+def tensor(shape, dtype=types.fp32):
+    return mb.TensorSpec(shape=shape, dtype=dtype)
+
+
+def convert(program, target=ct.target.iOS18, precision=ct.precision.FLOAT32, **options):
+    return ct.convert(program, convert_to="mlprogram", minimum_deployment_target=target, compute_precision=precision,
+                      **options)
+
+
+def pooling(target=ct.target.iOS18, precision=ct.precision.FLOAT32, **options):
+    """x [2, 3] → sum over rows [3], the total as a scalar, the largest as integers [2]."""
+
+    @mb.program(input_specs=[tensor((2, 3))], opset_version=target)
+    def program(x):
+        rows = mb.reduce_sum(x=x, axes=[0], keep_dims=False, name="rows")
+        total = mb.reduce_sum(x=x, axes=[0, 1], keep_dims=False, name="total")
+        return rows, total, mb.reduce_argmax(x=x, axis=1, keep_dims=False, name="largest")
+
+    return convert(program, target, precision, **options)
+
+
+@functools.cache
+def pooling_model(precision):
+    return pooling(precision=precision)
+
+
+X = np.array([[1, 2, 3], [6, 5, 4]], np.float32)
+
+
+@pytest.mark.parametrize("precision", [ct.precision.FLOAT32, ct.precision.FLOAT16])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int32, np.int64, np.uint8])
+def test_values_become_the_declared_types(precision, dtype):
+    model = pooling_model(precision)
+    result = model.predict({"x": X.astype(dtype)})
+    assert set(result) == {"rows", "total", "largest"}
+    np.testing.assert_array_equal(result["rows"], [7, 7, 7])
+    np.testing.assert_array_equal(result["total"], [21])
+    np.testing.assert_array_equal(result["largest"], [2, 0])
+    assert result["rows"].dtype == result["total"].dtype == np.float32
+    assert result["largest"].dtype == np.int32
+    assert result["total"].shape == (1,)
+
+
+def test_strided_arrays_lists_and_batches():
+    model = pooling()
+    strided = np.asfortranarray(X)
+    backwards = X[::-1]
+    for value, total in [(strided, 21), (backwards, 21), (X.tolist(), 21)]:
+        assert model.predict({"x": value})["total"] == total
+    batch = model.predict([{"x": X}, {"x": X + 1}])
+    assert [float(result["total"][0]) for result in batch] == [21, 27]
+    assert model.load_duration_in_nano_seconds > 0
+    assert model.last_predict_duration_in_nano_seconds > 0
+
+
+def test_integer_inputs_come_as_floats():
+    @mb.program(input_specs=[tensor((4,)), tensor((3,), types.int32)], opset_version=ct.target.iOS17)
+    def program(x, indices):
+        return mb.gather(x=x, indices=indices, axis=0, validate_indices=False, name="y")
+
+    result = convert(program, ct.target.iOS17).predict(
+        {"x": np.arange(4, dtype=np.float32), "indices": np.array([3, 0, 2], np.float32)})
+    np.testing.assert_array_equal(result["y"], [3, 0, 2])
+
+
+def test_wrong_inputs():
+    model = pooling()
+    with pytest.raises(RuntimeError, match=r"MultiArray shape \(3 x 2\) does not match the shape \(2 x 3\)"):
+        model.predict({"x": X.T})
+    with pytest.raises(RuntimeError, match="Feature x is required but not specified"):
+        model.predict({})
+    with pytest.raises(KeyError, match="does not match any of the model input"):
+        model.predict({"x": X, "z": X})
+    with pytest.raises(RuntimeError, match="input 'x': expected an array of numbers"):
+        model.predict({"x": np.array([["a", "b", "c"]] * 2)})
+
+
+def test_flexible_shapes():
+    @mb.program(input_specs=[tensor((get_new_symbol(), 3))])
+    def program(x):
+        return mb.mul(x=x, y=2.0, name="y")
+
+    ranged = convert(program, inputs=[ct.TensorType("x", (ct.RangeDim(2, 5, 3), 3))])
+    for rows in (2, 5):
+        np.testing.assert_array_equal(ranged.predict({"x": np.ones((rows, 3))})["y"], np.full((rows, 3), 2))
+    with pytest.raises(RuntimeError, match=r"Size \(6\) of dimension \(0\) is not in allowed range \(2\.\.5\)"):
+        ranged.predict({"x": np.ones((6, 3))})
+    enumerated = convert(program, inputs=[ct.TensorType("x", ct.EnumeratedShapes([(1, 3), (4, 3)]))])
+    assert enumerated.predict({"x": np.ones((4, 3))})["y"].shape == (4, 3)
+    with pytest.raises(RuntimeError, match=r"Shape \(2 x 3\) was not in enumerated set of allowed shapes"):
+        enumerated.predict({"x": np.ones((2, 3))})
+
+
+def counter(name="count"):
+    @mb.program(input_specs=[tensor((2,), types.fp16), mb.StateTensorSpec((2,), dtype=types.fp16)],
+                opset_version=ct.target.iOS18)
+    def program(x, sum):
+        total = mb.add(x=mb.read_state(input=sum), y=x)
+        return mb.coreml_update_state(state=sum, value=total, name=name)
+
+    return convert(program, precision=ct.precision.FLOAT16)
+
+
+def test_states():
+    model = counter()
+    first, second = model.make_state(), model.make_state()
+    for _ in range(3):
+        model.predict({"x": [1, 2]}, state=first)
+    second.write_state("sum", np.array([10, 20]))
+    np.testing.assert_array_equal(model.predict({"x": [1, 2]}, state=second)["count"], [11, 22])
+    np.testing.assert_array_equal(first.read_state("sum"), [3, 6])
+    assert first.read_state("sum").dtype == np.float32
+    with pytest.raises(RuntimeError, match="no state 'other'; it has 'sum'"):
+        first.read_state("other")
+    with pytest.raises(RuntimeError, match=r"state 'sum' has shape \(2,\)"):
+        first.write_state("sum", np.zeros(3))
+    with pytest.raises(RuntimeError, match="must be an MLState"):
+        model.predict({"x": [1, 2]})
+    with pytest.raises(RuntimeError, match="another model or function"):
+        counter().predict({"x": [1, 2]}, state=first)
+
+
+def test_functions(tmp_path):
+    def scaling(factor):
+        @mb.program(input_specs=[tensor((2,))], opset_version=ct.target.iOS18)
+        def program(x):
+            return mb.mul(x=x, y=np.full(2, factor, np.float32), name="y")
+
+        return convert(program)
+
+    descriptor = ct.utils.MultiFunctionDescriptor()
+    for name, factor in [("double", 2), ("triple", 3)]:
+        scaling(factor).save(str(tmp_path / f"{name}.mlpackage"))
+        descriptor.add_function(str(tmp_path / f"{name}.mlpackage"), "main", name)
+    descriptor.default_function_name = "triple"
+    path = str(tmp_path / "both.mlpackage")
+    ct.utils.save_multifunction(descriptor, path)
+    assert ct.models.MLModel(path).predict({"x": [1, 2]})["y"].tolist() == [3, 6]
+    assert ct.models.MLModel(path, function_name="double").predict({"x": [1, 2]})["y"].tolist() == [2, 4]
+    assert pippin.MLModel(path).functions == ["double", "triple"]
+    with pytest.raises(RuntimeError, match="no function 'half'; it has 'double', 'triple'"):
+        pippin.MLModel(path, "half")
+
+
+def test_optional_inputs():
+    @mb.program(input_specs=[tensor((2,)), tensor((2,))])
+    def program(x, bias):
+        return mb.add(x=x, y=bias, name="y")
+
+    model = convert(program, inputs=[ct.TensorType("x", (2,)),
+                                     ct.TensorType("bias", (2,), default_value=np.full(2, 5, np.float32))])
+    assert model.predict({"x": [1, 2]})["y"].tolist() == [6, 7]
+    assert model.predict({"x": [1, 2], "bias": [1, 1]})["y"].tolist() == [2, 3]
+
+
+def test_without_coremltools(tmp_path):
+    path = str(tmp_path / "model.mlpackage")
+    pooling(precision=ct.precision.FLOAT16, skip_model_load=True).save(path)
+    model = pippin.MLModel(path)
+    shutil.rmtree(path)  # the model keeps what it needs
+    assert model.functions == ["main"] and model.specification_version == 9
+    assert [feature.name for feature in model.inputs] == ["x"]
+    results = [None] * 4
+
+    def run(i):
+        results[i] = model.predict({"x": X + i})["total"][0]
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [21, 27, 33, 39]
+    with pytest.raises(RuntimeError, match="no input 'z'; its inputs are x"):
+        model.predict({"x": X, "z": X})
+    with pytest.raises(FileNotFoundError):
+        pippin.MLModel(path)
+
+
+def test_other_kinds_of_models_are_named():
+    spec = ct.proto.Model_pb2.Model()
+    spec.specificationVersion = 4
+    spec.neuralNetwork.SetInParent()
+    with pytest.warns(RuntimeWarning, match="the model is a neural network; Pippin runs ML Programs only"):
+        model = ct.models.MLModel(spec)
+    with pytest.raises(RuntimeError, match="convert_to=\"mlprogram\""):
+        model.predict({})
+
+
+def test_disabling_restores_coremltools():
+    pippin.coremltools.enable()  # again: no difference
+    model = pooling()
+    pippin.coremltools.disable()
+    try:
+        assert ct.models.model._MLModelProxy is None
+        assert not ct.models.model._is_macos()
+        assert not hasattr(ct, "libcoremlpython")
+        with pytest.raises(Exception):
+            pooling().predict({"x": X})
+        assert model.predict({"x": X})["total"] == 21  # loaded before
+    finally:
+        pippin.coremltools.enable(numerics="fast")
+    assert pooling(precision=ct.precision.FLOAT16).predict({"x": X})["total"] == 21
+    pippin.coremltools.enable()
+    with pytest.raises(ValueError, match="'device' or 'fast'"):
+        pippin.coremltools.enable(numerics="exact")
