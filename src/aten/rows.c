@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-static const ppn_aten_family_t* const families[] = {&ppn_aten_products, &ppn_aten_neural,
-                                                    &ppn_aten_shapes};
+static const ppn_aten_family_t* const families[] = {
+    &ppn_aten_products, &ppn_aten_neural, &ppn_aten_shapes, &ppn_aten_selection, &ppn_aten_axes};
 
 const ppn_aten_row_t* ppn_aten_row_find(const char* name) {
   for (size_t i = 0; i < PPN_COUNT_OF(families); ++i) {

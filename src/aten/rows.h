@@ -8,6 +8,7 @@
 const ppn_aten_row_t* ppn_aten_row_find(const char* name);
 
 // The families.
-extern const ppn_aten_family_t ppn_aten_products, ppn_aten_neural, ppn_aten_shapes;
+extern const ppn_aten_family_t ppn_aten_products, ppn_aten_neural, ppn_aten_shapes,
+    ppn_aten_selection, ppn_aten_axes;
 
 #endif  // PPN_ATEN_ROWS_H_

@@ -149,11 +149,41 @@ static ppn_status_t convert_operands(ppn_exported_program_t* program, ppn_node_t
   return ppn_status_ok();
 }
 
+// ---- Operands without elements ----
+
+static bool is_empty(const ppn_value_t* value) {
+  for (int i = 0; i < value->tensor.rank; ++i) {
+    if (ppn_dim_is(value->tensor.sizes[i], 0)) return true;
+  }
+  return false;
+}
+
+// What cat joins loses tensors without elements (the tail of a rotary embedding over whole heads):
+// Core ML has none, and computing them on the CPU would cut a partition in two.
+static void drop_empty_operands(ppn_node_t* node) {
+  if (strcmp(node->target, "aten::cat") != 0) return;
+  ppn_argument_t* tensors = &node->arguments[0];
+  ppn_dtype_t dtype = node->outputs[0]->tensor.dtype;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < tensors->count; ++i) {
+    // Operands of several types decide the result's.
+    if (tensors->u.values[i]->tensor.dtype != dtype) return;
+    kept += !is_empty(tensors->u.values[i]);
+  }
+  if (kept == 0 || kept == tensors->count) return;
+  kept = 0;
+  for (uint32_t i = 0; i < tensors->count; ++i) {
+    if (!is_empty(tensors->u.values[i])) tensors->u.values[kept++] = tensors->u.values[i];
+  }
+  tensors->count = kept;
+}
+
 ppn_status_t ppn_aten_to_edge(ppn_exported_program_t* program) {
   for (ppn_node_t* node = program->graph->first; node; node = node->next) {
     PPN_RETURN_IF_ERROR(copy_instead_of_view(node));
     PPN_RETURN_IF_ERROR(lift_numbers(program, node));
     PPN_RETURN_IF_ERROR(convert_operands(program, node));
+    drop_empty_operands(node);
   }
   program->dialect = PPN_DIALECT_EDGE;
   return ppn_status_ok();

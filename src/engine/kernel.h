@@ -95,8 +95,9 @@ typedef enum ppn_engine_kernel_flag {
   // Sizes of the results depend on the inputs' elements: in `prepare`, outputs' sizes are set to
   // the largest possible ones; `run` sets the true ones.
   PPN_ENGINE_DATA_DEPENDENT = 1 << 3,
-  // `prepare` packs constant weights itself: FLOAT16 constants are given as they are (tensor dtype
-  // FLOAT16) instead of in stored form, so that nothing holds them in fp32 unpacked.
+  // `prepare` packs constant weights itself: FLOAT16 constants of all parameters but the first are
+  // given as they are (tensor dtype FLOAT16) instead of in stored form, so that nothing holds them
+  // in fp32 unpacked.
   PPN_ENGINE_PACKS_CONSTANTS = 1 << 4,
   // The results are not determined by the inputs (random numbers), or something else than them
   // changes (states): never computed ahead.

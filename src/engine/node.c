@@ -56,12 +56,13 @@ ppn_status_t ppn_engine_value_of(ppn_mil_value_t* value, ppn_arena_t* arena,
   return ppn_status_ok();
 }
 
-static ppn_status_t bind_constant(const ppn_engine_node_t* node, ppn_mil_value_t* value,
+// `is_packed`: the kernel takes half floats as they are.
+static ppn_status_t bind_constant(ppn_mil_value_t* value, bool is_packed,
                                   ppn_engine_value_t* record, ppn_engine_constants_t* constants,
                                   ppn_arena_t* arena, ppn_tensor_t* out) {
   const ppn_mil_constant_t* constant = value->constant;
-  if (node->kernel->flags & PPN_ENGINE_PACKS_CONSTANTS && !record->is_stored &&
-      constant->dtype == PPN_DTYPE_FLOAT16 && ppn_mil_constant_is_plain(constant)) {
+  if (is_packed && !record->is_stored && constant->dtype == PPN_DTYPE_FLOAT16 &&
+      ppn_mil_constant_is_plain(constant)) {
     *out = ppn_tensor_make(constant->view.data, constant->dtype, constant->view.rank,
                            constant->view.sizes);
     return ppn_status_ok();
@@ -90,10 +91,12 @@ ppn_status_t ppn_engine_node_bind(ppn_mil_operation_t* operation, const ppn_engi
     PPN_ARENA_NEW(arena, argument->count, &operand->tensors);
     PPN_ARENA_NEW(arena, argument->count, &operand->layouts);
     operand->count = argument->count;
+    // The first parameter is what weights are applied to, also where it is constant.
+    bool is_packed = i > 0 && kernel->flags & PPN_ENGINE_PACKS_CONSTANTS;
     for (uint32_t j = 0; j < argument->count; ++j) {
       PPN_RETURN_IF_ERROR(ppn_engine_value_of(argument->values[j], arena, &record));
       if (argument->values[j]->constant) {
-        PPN_RETURN_IF_ERROR(bind_constant(&node, argument->values[j], record, constants, arena,
+        PPN_RETURN_IF_ERROR(bind_constant(argument->values[j], is_packed, record, constants, arena,
                                           &operand->tensors[j]));
       } else {
         operand->tensors[j] = record->tensor;
