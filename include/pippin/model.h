@@ -23,7 +23,11 @@ typedef struct ppn_model_state ppn_model_state_t;
 // What a feature is to Core ML. Whatever it is, it is passed as a tensor: arrays and states in the
 // feature's shape; images as [1, channels, height, width] with their channels in the feature's own
 // order (RGB or BGR) and elements from 0 to 255 (GRAYSCALE_FLOAT16: any). The last three are what a
-// classifier gives.
+// classifier gives:
+//
+//   STRING      int64, rank 0: the place of the label among the feature's `labels`
+//   INT64       int64, rank 0: the label
+//   DICTIONARY  float64, rank 1: a probability for each of `labels` or `label_numbers`
 typedef enum ppn_feature_kind {
   PPN_FEATURE_MULTI_ARRAY = 0,
   PPN_FEATURE_IMAGE = 1,
@@ -63,6 +67,10 @@ typedef struct ppn_model_feature {
   bool is_optional;      // may be left out of a prediction: every element is `default_value` then
   double default_value;  // not 0 only for optional inputs
   ppn_image_layout_t image_layout;
+  // A classifier's classes, as texts or as numbers; NULL and 0 for other features.
+  const char* const* labels;
+  const int64_t* label_numbers;
+  size_t label_count;
 } ppn_model_feature_t;
 
 // Reads and checks a model; files must not change while it lives, but may be removed. Errors:

@@ -22,6 +22,11 @@ class Feature:
         self.shape = tuple(feature.shape[: feature.rank]) if feature.rank >= 0 else None
         self.is_optional = feature.is_optional
         self.image_layout = feature.image_layout
+        count = feature.label_count
+        if feature.label_numbers:
+            self.labels = feature.label_numbers[:count]
+        else:
+            self.labels = [label.decode() for label in feature.labels[:count]] if feature.labels else []
 
     def lend(self, value, tensor):
         """Makes `tensor` a view of the value; returns what must stay alive."""
@@ -56,6 +61,11 @@ class Feature:
         """The user's value of an output, a copy."""
         if self.kind == c.IMAGE:
             return self._image(_tensors.view(tensor))
+        if self.kind == c.DICTIONARY:
+            return dict(zip(self.labels, _tensors.view(tensor).tolist()))
+        if self.kind in (c.LABEL_STRING, c.LABEL_NUMBER):
+            value = int(_tensors.view(tensor))
+            return self.labels[value] if self.kind == c.LABEL_STRING else value
         dtype = np.float32 if self.dtype == "float16" else self.dtype
         array = _tensors.copy(tensor, dtype)
         return array.reshape(1) if array.ndim == 0 else array

@@ -61,7 +61,9 @@ class ModelFeature(ctypes.Structure):
                 ("shape", ctypes.POINTER(ctypes.c_int64)), ("is_flexible", ctypes.c_bool), ("kind", ctypes.c_int),
                 ("ranges", ctypes.POINTER(SizeRange)), ("enumerated", ctypes.POINTER(ctypes.c_int64)),
                 ("enumerated_count", ctypes.c_size_t), ("is_optional", ctypes.c_bool),
-                ("default_value", ctypes.c_double), ("image_layout", ctypes.c_int)]
+                ("default_value", ctypes.c_double), ("image_layout", ctypes.c_int),
+                ("labels", ctypes.POINTER(ctypes.c_char_p)), ("label_numbers", ctypes.POINTER(ctypes.c_int64)),
+                ("label_count", ctypes.c_size_t)]
 
 
 MULTI_ARRAY, IMAGE, STATE, LABEL_STRING, LABEL_NUMBER, DICTIONARY = range(6)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "mil/op.h"
 
 static ppn_model_feature_t* make_features(ppn_arena_t* arena, const ppn_coreml_feature_t* features,
                                           uint32_t count) {
@@ -38,6 +39,37 @@ static ppn_model_feature_t* make_features(ppn_arena_t* arena, const ppn_coreml_f
   return result;
 }
 
+// The operation that gives the output `name`, when it is a classifier's.
+static const ppn_mil_operation_t* find_classifier(const ppn_mil_function_t* function,
+                                                  const char* name) {
+  const ppn_mil_block_t* block = function->block;
+  for (uint32_t i = 0; i < block->output_count; ++i) {
+    const ppn_mil_operation_t* producer = block->outputs[i]->producer;
+    if (!producer || strcmp(block->outputs[i]->name, name) != 0) continue;
+    return strcmp(producer->op->type, "classify") == 0 ? producer : NULL;
+  }
+  return NULL;
+}
+
+static void describe_classes(const ppn_coreml_model_t* model, uint32_t function,
+                             ppn_model_feature_t* outputs) {
+  const ppn_coreml_interface_t* interface = &model->interfaces[function];
+  const ppn_mil_function_t* program =
+      ppn_mil_program_function(model->program, ppn_sv(interface->function_name));
+  for (uint32_t i = 0; program && i < interface->output_count; ++i) {
+    const ppn_mil_operation_t* classify = find_classifier(program, outputs[i].name);
+    const ppn_mil_value_t* classes = classify ? ppn_mil_operation_input(classify, "classes") : NULL;
+    if (!classes || !classes->constant) continue;
+    const ppn_mil_constant_t* constant = classes->constant;
+    bool is_list =
+        constant->view.rank == 1 && (constant->texts || constant->dtype == PPN_DTYPE_INT64);
+    if (!is_list) continue;
+    outputs[i].label_count = (size_t)constant->view.sizes[0];
+    outputs[i].labels = constant->texts;
+    if (constant->dtype == PPN_DTYPE_INT64) outputs[i].label_numbers = constant->view.data;
+  }
+}
+
 static ppn_status_t describe(ppn_model_t* model) {
   ppn_coreml_model_t* coreml = model->coreml;
   size_t count = coreml->interface_count;
@@ -52,6 +84,7 @@ static ppn_status_t describe(ppn_model_t* model) {
     model->outputs[i] = make_features(arena, interface->outputs, interface->output_count);
     model->states[i] = make_features(arena, interface->states, interface->state_count);
     if (!model->inputs[i] || !model->outputs[i] || !model->states[i]) return ppn_out_of_memory();
+    describe_classes(coreml, (uint32_t)i, model->outputs[i]);
   }
   return ppn_status_ok();
 }

@@ -160,14 +160,27 @@ ppn_status_t ppn_engine_prepare(ppn_engine_context_t* context, const ppn_tensor_
 
 // ---- Results ----
 
-static ppn_status_t result_of(ppn_engine_context_t* context, uint32_t index,
-                              ppn_tensor_t* out_tensor) {
+// The dtype that a result is given in. A text is given as its place among a classifier's classes.
+static ppn_dtype_t given_dtype(const ppn_mil_value_t* output) {
+  return output->type.dtype == PPN_DTYPE_STRING ? PPN_DTYPE_INT64 : output->type.dtype;
+}
+
+static ppn_status_t find_result(ppn_engine_context_t* context, uint32_t index,
+                                ppn_tensor_t* out_tensor) {
   if (context->plan) {
     *out_tensor = context->plan->outputs[index];
     return ppn_status_ok();
   }
   const ppn_mil_block_t* block = context->model->function->block;
   return ppn_engine_interpreter_fetch(&context->interpreter, block->outputs[index], out_tensor);
+}
+
+static ppn_status_t result_of(ppn_engine_context_t* context, uint32_t index,
+                              ppn_tensor_t* out_tensor) {
+  PPN_RETURN_IF_ERROR(find_result(context, index, out_tensor));
+  if (out_tensor->dtype != PPN_DTYPE_STRING) return ppn_status_ok();
+  return ppn_status_make(PPN_STATUS_UNSUPPORTED, "output '%s' is a constant text",
+                         context->model->function->block->outputs[index]->name);
 }
 
 ppn_status_t ppn_engine_output_type(const ppn_engine_context_t* context, uint32_t index,
@@ -184,7 +197,7 @@ ppn_status_t ppn_engine_output_type(const ppn_engine_context_t* context, uint32_
   }
   PPN_RETURN_IF_ERROR(result_of((ppn_engine_context_t*)context, index, out_type));
   *out_type =
-      ppn_tensor_make(NULL, block->outputs[index]->type.dtype, out_type->rank, out_type->sizes);
+      ppn_tensor_make(NULL, given_dtype(block->outputs[index]), out_type->rank, out_type->sizes);
   return ppn_status_ok();
 }
 
@@ -224,7 +237,7 @@ ppn_status_t ppn_engine_run(ppn_engine_context_t* context, const ppn_tensor_t* i
     ppn_tensor_t result;
     PPN_RETURN_IF_ERROR(result_of(context, i, &result));
     PPN_RETURN_IF_ERROR(ppn_engine_give_output(
-        &context->output_transfers[i], block->outputs[i]->type.dtype, &result, &outputs[i]));
+        &context->output_transfers[i], given_dtype(block->outputs[i]), &result, &outputs[i]));
   }
   return ppn_status_ok();
 }

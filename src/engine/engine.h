@@ -40,9 +40,10 @@ ppn_status_t ppn_engine_prepare(ppn_engine_context_t* context, const ppn_tensor_
 ppn_status_t ppn_engine_output_type(const ppn_engine_context_t* context, uint32_t index,
                                     ppn_tensor_t* out_type) PPN_MUST_USE;
 
-// Runs. Inputs have the function's dtypes (any strides). `outputs[i].data` NULL: set to the
-// context's own memory, valid until the next run; otherwise the result is written there
-// (contiguous, dtype and sizes as ppn_engine_output_type says).
+// Runs. Inputs have the function's dtypes (any strides). A classifier's label is INT64 (of texts:
+// its place among the classes), its probabilities are a FLOAT64 tensor in the order of the classes.
+// `outputs[i].data` NULL: set to the context's own memory, valid until the next run; otherwise the
+// result is written there (contiguous, dtype and sizes as ppn_engine_output_type says).
 ppn_status_t ppn_engine_run(ppn_engine_context_t* context, const ppn_tensor_t* inputs,
                             uint32_t input_count, ppn_tensor_t* outputs,
                             uint32_t output_count) PPN_MUST_USE;

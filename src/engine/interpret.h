@@ -43,7 +43,12 @@ ppn_status_t ppn_engine_interpreter_fetch(ppn_engine_interpreter_t* interpreter,
                                           const ppn_mil_value_t* value,
                                           ppn_tensor_t* out_tensor) PPN_MUST_USE;
 
-// Executes cond, while_loop and list operations (engine/structural.c).
+// Executes classify (engine/classify.c). The label is INT64: for texts, its place among the
+// classes; the probabilities are a tensor in the order of the classes.
+ppn_status_t ppn_engine_run_classify(ppn_engine_interpreter_t* interpreter,
+                                     const ppn_mil_operation_t* operation) PPN_MUST_USE;
+
+// Executes cond, while_loop, list operations and classify (engine/structural.c).
 ppn_status_t ppn_engine_run_structural(ppn_engine_interpreter_t* interpreter,
                                        const ppn_mil_operation_t* operation) PPN_MUST_USE;
 

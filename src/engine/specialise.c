@@ -14,7 +14,7 @@ typedef struct cloner {
 bool ppn_engine_is_structural(const ppn_mil_operation_t* operation) {
   const char* type = operation->op->type;
   return operation->block_count > 0 || strcmp(type, "make_list") == 0 ||
-         strncmp(type, "list_", 5) == 0;
+         strncmp(type, "list_", 5) == 0 || strcmp(type, "classify") == 0;
 }
 
 static ppn_status_t record(cloner_t* cloner, const ppn_mil_value_t* original,

@@ -234,6 +234,7 @@ ppn_status_t ppn_engine_run_structural(ppn_engine_interpreter_t* interpreter,
   if (strcmp(type, "cond") == 0) return run_cond(interpreter, operation);
   if (strcmp(type, "while_loop") == 0) return run_while(interpreter, operation);
   if (strcmp(type, "make_list") == 0) return make_list(interpreter, operation);
+  if (strcmp(type, "classify") == 0) return ppn_engine_run_classify(interpreter, operation);
   const ppn_mil_value_t* value = ppn_mil_operation_input(operation, "ls");
   ppn_engine_list_t* list = value ? list_of(interpreter, value) : NULL;
   if (!list) {

@@ -228,3 +228,92 @@ def test_disabling_restores_coremltools():
     pippin.coremltools.enable()
     with pytest.raises(ValueError, match="'device' or 'fast'"):
         pippin.coremltools.enable(numerics="exact")
+
+
+def classifier(classes, precision=ct.precision.FLOAT32):
+    @mb.program(input_specs=[tensor((1, 3))])
+    def program(x):
+        return mb.softmax(x=x, axis=1, name="scores")
+
+    return convert(program, precision=precision, classifier_config=ct.ClassifierConfig(classes))
+
+
+@pytest.mark.parametrize("precision", [ct.precision.FLOAT32, ct.precision.FLOAT16])
+@pytest.mark.parametrize("classes", [["cat", "dog", "bird"], [7, 8, 9]])
+def test_classifiers(classes, precision):
+    model = classifier(classes, precision)
+    x = np.array([[1, 3, 2]], np.float32)
+    result = model.predict({"x": x})
+    spec = model.get_spec().description
+    assert result[spec.predictedFeatureName] == classes[1]
+    probabilities = result[spec.predictedProbabilitiesName]
+    expected = np.exp(x[0]) / np.exp(x[0]).sum()
+    assert list(probabilities) == classes
+    np.testing.assert_allclose(list(probabilities.values()), expected, atol=1e-3)
+
+
+def image_program(channels, height=2, width=3, output=None):
+    """Adds 10 in the first channel only, so that the order of channels shows."""
+    first = np.zeros((1, channels, 1, 1), np.float32)
+    first[0, 0] = 10
+
+    @mb.program(input_specs=[tensor((1, channels, height, width))])
+    def program(x):
+        return mb.add(x=x, y=first, name="y")
+
+    if output:
+        program.functions["main"].set_output_types([ct.ImageType("y", color_layout=output)])
+    return program
+
+
+PIXELS = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+
+
+@pytest.mark.parametrize("layout, changed", [(ct.colorlayout.RGB, 0), (ct.colorlayout.BGR, 2)])
+@pytest.mark.parametrize("precision", [ct.precision.FLOAT32, ct.precision.FLOAT16])
+def test_color_images(layout, changed, precision):
+    image_module = pytest.importorskip("PIL.Image")
+    model = convert(image_program(3, output=layout), precision=precision,
+                    inputs=[ct.ImageType("x", (1, 3, 2, 3), color_layout=layout)])
+    result = model.predict({"x": image_module.fromarray(PIXELS)})["y"]
+    assert result.mode == "RGBA" and result.size == (3, 2)
+    expected = PIXELS.copy()
+    expected[:, :, changed] += 10
+    np.testing.assert_array_equal(np.asarray(result)[:, :, :3], expected)
+    assert (np.asarray(result)[:, :, 3] == 255).all()
+    with pytest.raises(RuntimeError, match=r"input 'x': Image shape \(3 x 3\) does not match the shape \(2 x 3\)"):
+        model.predict({"x": image_module.fromarray(np.zeros((3, 3, 3), np.uint8))})
+    with pytest.raises(TypeError, match="mode=='RGB'"):
+        model.predict({"x": image_module.fromarray(PIXELS[:, :, 0])})
+
+
+def test_gray_images():
+    image_module = pytest.importorskip("PIL.Image")
+    layout = ct.colorlayout.GRAYSCALE
+    gray = convert(image_program(1, output=layout), inputs=[ct.ImageType("x", (1, 1, 2, 3), color_layout=layout)])
+    pixels = np.array([[0, 1, 2], [250, 251, 100]], np.uint8)
+    result = gray.predict({"x": image_module.fromarray(pixels)})["y"]
+    assert result.mode == "L"
+    np.testing.assert_array_equal(np.asarray(result), [[10, 11, 12], [255, 255, 110]])  # what exceeds is cut off
+    layout = ct.colorlayout.GRAYSCALE_FLOAT16
+    model = convert(image_program(1, output=layout), precision=ct.precision.FLOAT16,
+                    inputs=[ct.ImageType("x", (1, 1, 2, 3), color_layout=layout)])
+    values = np.array([[0.5, -3, 1000], [0.25, 0, 1]], np.float32)
+    result = model.predict({"x": image_module.fromarray(values)})["y"]
+    assert result.mode == "F"
+    np.testing.assert_array_equal(np.asarray(result), values + 10)
+
+
+def test_scaled_and_flexible_images():
+    image_module = pytest.importorskip("PIL.Image")
+    program = image_program(3, get_new_symbol(), get_new_symbol())
+    sizes = ct.EnumeratedShapes([(1, 3, 2, 3), (1, 3, 4, 4)])
+    model = convert(program, inputs=[ct.ImageType("x", sizes, scale=0.5, bias=[1, 2, 3])])
+    result = model.predict({"x": image_module.fromarray(np.full((4, 4, 3), 8, np.uint8))})["y"]
+    np.testing.assert_allclose(result[0, :, 0, 0], [4 + 1 + 10, 4 + 2, 4 + 3])
+    with pytest.raises(RuntimeError, match=r"Image Shape \(3 x 3\) was not in enumerated set of allowed shapes"):
+        model.predict({"x": image_module.fromarray(np.zeros((3, 3, 3), np.uint8))})
+    ranged = convert(program, inputs=[ct.ImageType("x", (1, 3, ct.RangeDim(2, 4), ct.RangeDim(3, 5)))])
+    assert ranged.predict({"x": image_module.new("RGB", (5, 2))})["y"].shape == (1, 3, 2, 5)
+    with pytest.raises(RuntimeError, match=r"Size \(6\) of dimension \(1\) is not in allowed range \(3\.\.5\)"):
+        ranged.predict({"x": image_module.new("RGB", (6, 2))})
