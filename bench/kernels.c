@@ -12,6 +12,7 @@
 #include "kernels/convolution.h"
 #include "kernels/gemm.h"
 #include "kernels/pooling.h"
+#include "kernels/winograd.h"
 
 static ppn_thread_pool_t* pool;
 
@@ -141,6 +142,43 @@ static void bench_convolution(int64_t channels, int64_t out_channels, int64_t si
   free(y);
 }
 
+typedef struct ppn_winograd_run_t {
+  ppn_winograd_t winograd;
+  void* scratch;
+} ppn_winograd_run_t;
+
+static void run_winograd(void* context) {
+  ppn_winograd_run_t* run = context;
+  ppn_winograd_run(&run->winograd, run->scratch, pool);
+}
+
+// GFLOP/s as if it were the direct convolution.
+static void bench_winograd(int64_t channels, int64_t out_channels, int64_t size) {
+  ppn_winograd_run_t run = {.winograd = {.batch = 1,
+                                         .in_channels = channels,
+                                         .out_channels = out_channels,
+                                         .in_sizes = {size, size},
+                                         .out_sizes = {size, size},
+                                         .pads = {1, 1}}};
+  ppn_winograd_t* winograd = &run.winograd;
+  float *x = some_floats(channels * size * size),
+        *weight = some_floats(out_channels * channels * 9),
+        *y = some_floats(out_channels * size * size),
+        *packed = aligned_bytes(ppn_winograd_packed_size(out_channels, channels));
+  ppn_winograd_pack(weight, out_channels, channels, packed);
+  winograd->x = x, winograd->weight = packed, winograd->y = y;
+  run.scratch = aligned_bytes(ppn_winograd_scratch_size(winograd, ppn_thread_pool_size(pool)));
+  double seconds = best_time(run_winograd, &run);
+  printf("winograd  %4lld to %4lld channels, %3lld x %-3lld %27.1f us %7.1f GFLOP/s\n",
+         (long long)channels, (long long)out_channels, (long long)size, (long long)size,
+         seconds * 1e6, 18e-9 * (double)(out_channels * channels * size * size) / seconds);
+  free(run.scratch);
+  free(packed);
+  free(x);
+  free(weight);
+  free(y);
+}
+
 // ---- Pooling ----
 
 typedef struct ppn_pooling_run_t {
@@ -261,6 +299,10 @@ int main(int argument_count, char** arguments) {
   bench_convolution(384, 384, 14, 3, 1, true);
   bench_convolution(960, 960, 7, 3, 1, true);
   bench_convolution(120, 120, 28, 5, 1, true);
+  bench_winograd(64, 64, 56);
+  bench_winograd(128, 128, 28);
+  bench_winograd(256, 256, 14);
+  bench_winograd(512, 512, 7);
   bench_pooling(PPN_POOLING_MAX, 64, 112, 3, 2);
   bench_pooling(PPN_POOLING_AVERAGE, 192, 35, 3, 1);
   bench_pooling(PPN_POOLING_AVERAGE, 2048, 7, 7, 1);

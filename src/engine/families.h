@@ -23,6 +23,7 @@ extern const ppn_engine_family_t ppn_engine_pooling;        // kernels_pooling.c
 extern const ppn_engine_family_t ppn_engine_attention;      // kernels_attention.c
 extern const ppn_engine_family_t ppn_engine_conv;           // kernels_conv.c
 extern const ppn_engine_family_t ppn_engine_onednn;         // kernels_onednn.c
+extern const ppn_engine_family_t ppn_engine_winograd;       // kernels_winograd.c
 extern const ppn_engine_family_t ppn_engine_linear;         // kernels_linear.c
 extern const ppn_engine_family_t ppn_engine_states;         // kernels_states.c
 

@@ -27,13 +27,18 @@ static void apply(const ppn_engine_fused_t* fused, float* values, int64_t offset
   ppn_kernel_unary(function, &parameters, &piece, &piece, NULL);
 }
 
+void ppn_engine_fused_apply(const ppn_engine_node_t* node, uint32_t first, float* values,
+                            int64_t offset, int64_t count) {
+  for (uint32_t i = first; i < node->fused_count; ++i) {
+    apply(&node->fused[i], values, offset, count);
+  }
+}
+
 static void finish(void* context, float* values, int64_t batch, int64_t row, int64_t column,
                    int64_t count) {
   const ppn_engine_fused_context_t* fused = context;
   int64_t offset = batch * fused->batch_stride + row * fused->row_stride + column;
-  for (uint32_t i = 0; i < fused->node->fused_count; ++i) {
-    apply(&fused->node->fused[i], values, offset, count);
-  }
+  ppn_engine_fused_apply(fused->node, 0, values, offset, count);
 }
 
 void ppn_engine_fused_set(ppn_engine_fused_context_t* context, ppn_epilogue_t* epilogue) {

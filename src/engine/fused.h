@@ -15,4 +15,9 @@ typedef struct ppn_engine_fused_context {
 
 void ppn_engine_fused_set(ppn_engine_fused_context_t* context, ppn_epilogue_t* epilogue);
 
+// Does the node's fused work from number `first` on. `values` are elements [offset, offset + count)
+// of the result as they lie in memory; what is added lies the same way.
+void ppn_engine_fused_apply(const ppn_engine_node_t* node, uint32_t first, float* values,
+                            int64_t offset, int64_t count);
+
 #endif  // PPN_ENGINE_FUSED_H_

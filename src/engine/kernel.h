@@ -18,13 +18,13 @@
 
 typedef struct ppn_engine_kernel ppn_engine_kernel_t;
 
-struct ppn_onednn_packs;  // engine/onednn.h
+struct ppn_engine_packs;  // engine/packs.h
 
 // What all nodes of a context share.
 typedef struct ppn_engine_environment {
   ppn_thread_pool_t* pool;  // may be NULL: one thread
   ppn_numerics_t numerics;
-  struct ppn_onednn_packs* packs;  // NULL without oneDNN
+  struct ppn_engine_packs* packs;
   bool is_observed;  // every value must exist, row-major: nothing is fused or laid out otherwise
 } ppn_engine_environment_t;
 

@@ -5,7 +5,8 @@
 
 // clang-format off
 static const ppn_engine_family_t* const families[] = {
-    &ppn_engine_onednn,  // before our own kernels for the same operations
+    &ppn_engine_winograd,  // before oneDNN's direct convolutions
+    &ppn_engine_onednn,    // before our own kernels for the same operations
     &ppn_engine_shapes,
     &ppn_engine_slicing,
     &ppn_engine_indexing,

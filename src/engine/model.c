@@ -71,7 +71,7 @@ ppn_status_t ppn_engine_model_create(const ppn_mil_program_t* program, const cha
   model->function = function;
   if (options) model->options = *options;
   ppn_status_t status = ppn_engine_constants_create(&model->constants);
-  if (!status) status = ppn_onednn_packs_create(&model->packs);
+  if (!status) status = ppn_engine_packs_create(&model->packs);
   if (status) {
     ppn_engine_model_free(model);
     return status;
@@ -83,6 +83,6 @@ ppn_status_t ppn_engine_model_create(const ppn_mil_program_t* program, const cha
 void ppn_engine_model_free(ppn_engine_model_t* model) {
   if (!model) return;
   ppn_engine_constants_free(model->constants);
-  ppn_onednn_packs_free(model->packs);
+  ppn_engine_packs_free(model->packs);
   free(model);
 }

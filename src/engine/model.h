@@ -3,7 +3,7 @@
 #define PPN_ENGINE_MODEL_H_
 
 #include "engine/engine.h"
-#include "engine/onednn.h"
+#include "engine/packs.h"
 #include "engine/storage.h"
 
 struct ppn_engine_model {
@@ -11,7 +11,7 @@ struct ppn_engine_model {
   const ppn_mil_function_t* function;
   ppn_engine_options_t options;
   ppn_engine_constants_t* constants;
-  ppn_onednn_packs_t* packs;  // NULL without oneDNN
+  ppn_engine_packs_t* packs;
 };
 
 #endif  // PPN_ENGINE_MODEL_H_

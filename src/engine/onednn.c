@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/half.h"
 #include "engine/node.h"
 
 // Spatial parameters as oneDNN takes them.
@@ -170,20 +169,6 @@ typedef struct reorder {
   dnnl_memory_t from, to;
 } reorder_t;
 
-// A packed weight.
-typedef struct packed {
-  struct packed* next;
-  const void* source;
-  own_desc_t desc;
-  void* memory;
-  int references;
-} packed_t;
-
-struct ppn_onednn_packs {
-  pthread_mutex_t lock;
-  packed_t* list;
-};
-
 enum { MAX_ARGUMENTS = 8 };
 
 struct ppn_onednn {
@@ -193,8 +178,8 @@ struct ppn_onednn {
   dnnl_exec_arg_t arguments[MAX_ARGUMENTS];
   int argument_count;
   dnnl_memory_t x, other, y, scratchpad;  // among the arguments
-  ppn_onednn_packs_t* packs;
-  packed_t* weight;  // one of `packs`
+  ppn_engine_packs_t* packs;
+  const ppn_engine_pack_t* weight;  // one of `packs`
   void* bias;
   reorder_t take_x;  // x into the layout that the primitive wants, in scratch memory
   reorder_t take_added;
@@ -331,104 +316,48 @@ static ppn_engine_fused_t* find_addition(const ppn_onednn_request_t* request) {
 
 // ---- Packing ----
 
-static void* allocate(size_t size) {
-  return aligned_alloc(PPN_ENGINE_ALIGNMENT, ppn_align(size ? size : 1, PPN_ENGINE_ALIGNMENT));
+typedef struct wanted {
+  dnnl_stream_t stream;
+  desc_t from, to;
+} wanted_t;
+
+// A pack's form.
+typedef struct form {
+  own_desc_t desc;
+} form_t;
+
+static bool is_wanted(const ppn_engine_pack_t* pack, const void* context) {
+  const wanted_t* wanted = context;
+  const form_t* form = pack->form;
+  return dnnl_memory_desc_equal(DESC(form->desc), wanted->to);
 }
 
-// The constant in fp32, contiguous: its own memory, or `*out_memory` that the caller frees.
-static const void* floats_of(const ppn_tensor_t* constant, void** out_memory) {
-  *out_memory = NULL;
-  if (constant->dtype == PPN_DTYPE_FLOAT32) return constant->data;
-  size_t count = (size_t)ppn_tensor_numel(constant);
-  *out_memory = malloc(count * sizeof(float) + 1);
-  if (*out_memory) ppn_half_to_float_array(constant->data, *out_memory, count);
-  return *out_memory;
-}
-
-static ppn_status_t pack(dnnl_stream_t stream, const ppn_tensor_t* constant, desc_t from, desc_t to,
-                         void** out_packed) {
+static ppn_status_t make_pack(const ppn_tensor_t* constant, const void* context,
+                              ppn_engine_pack_t* pack) {
+  const wanted_t* wanted = context;
+  form_t* form = pack->form = calloc(1, sizeof(*form));
+  if (!form) return ppn_out_of_memory();
+  TRY(desc_copy(&form->desc, wanted->to));
   void* memory = NULL;
-  const void* floats = floats_of(constant, &memory);
-  *out_packed = allocate(dnnl_memory_desc_get_size(to));
-  ppn_status_t status = !floats || !*out_packed ? ppn_out_of_memory() : ppn_status_ok();
+  const float* floats = ppn_engine_pack_floats(constant, &memory);
+  pack->memory = ppn_engine_pack_allocate(dnnl_memory_desc_get_size(wanted->to));
+  ppn_status_t status = !floats || !pack->memory ? ppn_out_of_memory() : ppn_status_ok();
   reorder_t reorder = {0};
-  if (!status) status = reorder_create(&reorder, from, to);
-  if (!status) status = reorder_run(&reorder, stream, (void*)(uintptr_t)floats, *out_packed);
+  if (!status) status = reorder_create(&reorder, wanted->from, wanted->to);
+  if (!status) {
+    status = reorder_run(&reorder, wanted->stream, (void*)(uintptr_t)floats, pack->memory);
+  }
   reorder_release(&reorder);
   free(memory);
   return status;
 }
 
-ppn_status_t ppn_onednn_packs_create(ppn_onednn_packs_t** out_packs) {
-  *out_packs = calloc(1, sizeof(**out_packs));
-  if (!*out_packs) return ppn_out_of_memory();
-  pthread_mutex_init(&(*out_packs)->lock, NULL);
-  return ppn_status_ok();
+static void release_form(void* form) {
+  desc_release(&((form_t*)form)->desc);
+  free(form);
 }
 
-void ppn_onednn_packs_free(ppn_onednn_packs_t* packs) {
-  if (!packs) return;
-  pthread_mutex_destroy(&packs->lock);
-  free(packs);  // primitives are gone, and packed weights with them
-}
-
-static void packed_free(packed_t* packed) {
-  desc_release(&packed->desc);
-  free(packed->memory);
-  free(packed);
-}
-
-static void packed_release(ppn_onednn_packs_t* packs, packed_t* packed) {
-  if (!packed) return;
-  pthread_mutex_lock(&packs->lock);
-  if (--packed->references == 0) {
-    packed_t** link = &packs->list;
-    while (*link != packed) link = &(*link)->next;
-    *link = packed->next;
-    packed_free(packed);
-  }
-  pthread_mutex_unlock(&packs->lock);
-}
-
-static ppn_status_t make_packed(ppn_onednn_packs_t* packs, dnnl_stream_t stream,
-                                const ppn_tensor_t* constant, desc_t from, desc_t to,
-                                packed_t** out_packed) {
-  packed_t* packed = calloc(1, sizeof(*packed));
-  if (!packed) return ppn_out_of_memory();
-  packed->source = constant->data;
-  packed->references = 1;
-  ppn_status_t status = fail(desc_copy(&packed->desc, to));
-  if (!status) status = pack(stream, constant, from, to, &packed->memory);
-  if (status) {
-    packed_free(packed);
-    return status;
-  }
-  packed->next = packs->list;
-  packs->list = packed;
-  *out_packed = packed;
-  return status;
-}
-
-// The constant packed as `to` says: one that there is already, or a new one.
-static ppn_status_t get_packed(ppn_onednn_packs_t* packs, dnnl_stream_t stream,
-                               const ppn_tensor_t* constant, desc_t from, desc_t to,
-                               packed_t** out_packed) {
-  ppn_status_t status = ppn_status_ok();
-  pthread_mutex_lock(&packs->lock);
-  packed_t* packed = packs->list;
-  while (packed &&
-         !(packed->source == constant->data && dnnl_memory_desc_equal(DESC(packed->desc), to))) {
-    packed = packed->next;
-  }
-  if (packed) {
-    ++packed->references;
-    *out_packed = packed;
-  } else {
-    status = make_packed(packs, stream, constant, from, to, out_packed);
-  }
-  pthread_mutex_unlock(&packs->lock);
-  return status;
-}
+static const ppn_engine_packing_t packing = {is_wanted, make_pack, release_form};
 
 // ---- Making ready ----
 
@@ -508,15 +437,16 @@ static ppn_status_t take_constants(ppn_onednn_t* onednn, const ppn_onednn_reques
   if (request->role == PPN_ONEDNN_FRAME) return ppn_status_ok();
   desc_t packed = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 0);
   onednn->packs = request->packs;
+  const wanted_t wanted = {onednn->stream, weight, packed};
   PPN_RETURN_IF_ERROR(
-      get_packed(request->packs, onednn->stream, request->weight, weight, packed, &onednn->weight));
+      ppn_engine_packs_get(request->packs, &packing, request->weight, &wanted, &onednn->weight));
   PPN_RETURN_IF_ERROR(add_argument(onednn, DNNL_ARG_WEIGHTS, packed, onednn->weight->memory, NULL));
   if (!request->bias) return ppn_status_ok();
   desc_t bias = dnnl_primitive_desc_query_md(onednn->desc, dnnl_query_weights_md, 1);
   int64_t count = ppn_tensor_numel(request->y) > 0
                       ? (int64_t)(dnnl_memory_desc_get_size(bias) / sizeof(float))
                       : 0;
-  float* values = onednn->bias = allocate((size_t)count * sizeof(float));
+  float* values = onednn->bias = ppn_engine_pack_allocate((size_t)count * sizeof(float));
   if (!values) return ppn_out_of_memory();
   // A bias of one element counts for all.
   bool is_single = ppn_tensor_numel(request->bias) == 1;
@@ -586,7 +516,7 @@ void ppn_onednn_free(ppn_onednn_t* onednn) {
   if (onednn->primitive) dnnl_primitive_destroy(onednn->primitive);
   if (onednn->desc) dnnl_primitive_desc_destroy(onednn->desc);
   if (onednn->stream) dnnl_stream_destroy(onednn->stream);
-  packed_release(onednn->packs, onednn->weight);
+  ppn_engine_packs_release(onednn->packs, onednn->weight);
   free(onednn->bias);
   free(onednn);
 }
@@ -989,15 +919,6 @@ void ppn_onednn_slice_free(ppn_onednn_slice_t* slice) {
 }
 
 #else
-
-ppn_status_t ppn_onednn_packs_create(ppn_onednn_packs_t** out_packs) {
-  *out_packs = NULL;
-  return ppn_status_ok();
-}
-
-void ppn_onednn_packs_free(ppn_onednn_packs_t* packs) {
-  (void)packs;
-}
 
 bool ppn_engine_layout_equal(const ppn_engine_layout_t* a, const ppn_engine_layout_t* b) {
   return a == b;

@@ -11,14 +11,8 @@
 #ifndef PPN_ENGINE_ONEDNN_H_
 #define PPN_ENGINE_ONEDNN_H_
 
+#include "engine/packs.h"
 #include "engine/windows.h"
-
-// Packed constants that primitives share: several plans of a model pack each weight once, as long
-// as they want it packed the same way. Thread-safe. Must outlive the primitives.
-typedef struct ppn_onednn_packs ppn_onednn_packs_t;
-
-ppn_status_t ppn_onednn_packs_create(ppn_onednn_packs_t** out_packs) PPN_MUST_USE;
-void ppn_onednn_packs_free(ppn_onednn_packs_t* packs);
 
 // A primitive with its packed constants. Used by one thread at a time.
 typedef struct ppn_onednn ppn_onednn_t;
@@ -37,7 +31,7 @@ typedef enum ppn_onednn_role {
 
 typedef struct ppn_onednn_request {
   ppn_onednn_role_t role;
-  ppn_onednn_packs_t* packs;
+  ppn_engine_packs_t* packs;
   const ppn_tensor_t* x;
   const ppn_engine_layout_t* x_layout;  // NULL: row-major
   const ppn_tensor_t* y;
@@ -79,7 +73,7 @@ bool ppn_engine_layout_equal(const ppn_engine_layout_t* a, const ppn_engine_layo
 // The channels that `layout` (NULL: row-major) keeps together, one block after the other; 0 when it
 // is no such layout. Memory from a multiple of them on is a tensor of fewer channels.
 int64_t ppn_onednn_channel_block(const ppn_engine_layout_t* layout, const ppn_tensor_t* tensor);
-// Such a layout for a part of the tensor.
+// Such a layout for another tensor: a part of this one, a result of as many dimensions.
 typedef struct ppn_onednn_slice ppn_onednn_slice_t;
 ppn_status_t ppn_onednn_slice_create(const ppn_engine_layout_t* layout, const ppn_tensor_t* whole,
                                      const ppn_tensor_t* part,
