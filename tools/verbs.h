@@ -4,6 +4,7 @@
 
 #include "options.h"
 
-extern const verb_t verb_lower, verb_run, verb_info, verb_dump, verb_extract, verb_doctor;
+extern const verb_t verb_lower, verb_run, verb_info, verb_dump, verb_extract, verb_compile,
+    verb_doctor;
 
 #endif  // PIPPIN_TOOLS_VERBS_H_

@@ -78,6 +78,14 @@ typedef struct ppn_model_feature {
 PPN_API ppn_status_t ppn_model_open(const char* path, ppn_model_t** out_model);
 // NULL is fine. Instances and states of the model must be gone.
 PPN_API void ppn_model_free(ppn_model_t* model);
+// Compiles a model that was opened from a package or model file: writes the folder `path`
+// (".mlmodelc": model.mil, coremldata.bin, metadata.json, weights) that Core ML's compiler would
+// make of it. The folder appears complete or not at all; a compiled model that is there is
+// replaced. The package need not exist any more. Warns (pippin/log.h) that no Apple device has
+// loaded a model that was compiled here. May be called from several threads. Errors:
+// FAILED_PRECONDITION when the model is compiled already, or something else is in the way;
+// UNSUPPORTED; IO.
+PPN_API ppn_status_t ppn_model_compile(const ppn_model_t* model, const char* path);
 PPN_API int ppn_model_specification_version(const ppn_model_t* model);
 PPN_API size_t ppn_model_function_count(const ppn_model_t* model);
 PPN_API const char* ppn_model_function_name(const ppn_model_t* model, size_t index);

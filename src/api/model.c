@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "coreml/compiled.h"
 #include "mil/op.h"
 
 static ppn_model_feature_t* make_features(ppn_arena_t* arena, const ppn_coreml_feature_t* features,
@@ -115,6 +116,12 @@ void ppn_model_free(ppn_model_t* model) {
   free(model->states);
   if (model->coreml) ppn_coreml_model_free(model->coreml);
   free(model);
+}
+
+ppn_status_t ppn_model_compile(const ppn_model_t* model, const char* path) {
+  PPN_RETURN_IF_ERROR(ppn_coreml_compile(model->coreml, path));
+  ppn_coreml_warn_compiled(path);
+  return ppn_status_ok();
 }
 
 int ppn_model_specification_version(const ppn_model_t* model) {

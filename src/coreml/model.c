@@ -175,6 +175,7 @@ void ppn_coreml_model_free(ppn_coreml_model_t* model) {
   free(model->maps);
   for (uint32_t i = 0; i < model->copy_count; ++i) free(model->copies[i]);
   free(model->copies);
+  free(model->weight_files);
   ppn_arena_release(&model->arena);
   free(model);
 }

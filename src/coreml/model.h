@@ -44,6 +44,11 @@ typedef struct ppn_coreml_interface {
   const char *predicted_feature_name, *predicted_probabilities_name;  // classifiers; else NULL
 } ppn_coreml_interface_t;
 
+typedef struct ppn_coreml_weight_file {
+  const char* path;  // below the folder of the model: "weights/weight.bin"
+  ppn_span_t bytes;  // verified
+} ppn_coreml_weight_file_t;
+
 // Owns everything; `program`'s constants view the mapped files (read) or the exported program
 // (written).
 typedef struct ppn_coreml_model {
@@ -55,6 +60,12 @@ typedef struct ppn_coreml_model {
   uint32_t interface_count;
   const char* default_function;  // "main"
   bool is_multifunction;         // described function by function, even if there is only one
+  const char* name;              // of the file or folder, without extension; NULL: made in memory
+  // As read: the Model message of a package, and the weight files that the program refers to. They
+  // live as long as what the model was read from.
+  ppn_span_t message;
+  ppn_coreml_weight_file_t* weight_files;
+  uint32_t weight_file_count, weight_file_capacity;
   // What was mapped to read it; unmapped by free. NULL when made in memory.
   ppn_file_map_t* maps;
   uint32_t map_count, map_capacity;
@@ -104,13 +115,13 @@ ppn_status_t ppn_coreml_package_write(ppn_coreml_package_plan_t* plan,
 ppn_status_t ppn_coreml_package_write_files(const ppn_package_file_t* files, uint32_t count,
                                             const char* path) PPN_MUST_USE;
 
-// ---- Reading (coreml/package_reader.c) ----
+// ---- Reading (coreml/model_open.c) ----
 
 // From an .mlpackage folder, an .mlmodel file, or an .mlmodelc folder. Verified before use.
 ppn_status_t ppn_coreml_model_open(const char* path, ppn_coreml_model_t** out_model) PPN_MUST_USE;
 // From files in memory (a delegate payload): `find(context, path, out)` gives the bytes of a path
-// inside the package
-// ("Manifest.json"), NOT_FOUND otherwise. The bytes must outlive the model.
+// inside the package or compiled model ("Manifest.json"), NOT_FOUND otherwise. The bytes must
+// outlive the model.
 typedef ppn_status_t (*ppn_package_find_t)(void* context, const char* path, ppn_span_t* out_bytes);
 ppn_status_t ppn_coreml_model_read(ppn_package_find_t find, void* context, const char* name,
                                    ppn_coreml_model_t** out_model) PPN_MUST_USE;

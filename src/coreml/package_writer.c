@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "coreml/model.h"
+#include "coreml/compiled.h"
 #include "coreml/package_layout.h"
 
 static ppn_status_t io_error(const char* action, const char* path) {
@@ -73,21 +73,24 @@ static ppn_status_t write_files(const ppn_package_file_t* files, uint32_t count,
   return ppn_status_ok();
 }
 
-// What stands in the way at `path`: nothing, or a package (which will be replaced). Anything else
-// is left alone.
+// What stands in the way at `path`: nothing, or a package or compiled model (which will be
+// replaced). Anything else is left alone.
 static ppn_status_t check_target(ppn_arena_t* arena, const char* path, bool* out_exists) {
   struct stat information;
   *out_exists = lstat(path, &information) == 0;
   if (!*out_exists) return ppn_status_ok();
-  const char* manifest = join(arena, path, PPN_PACKAGE_MANIFEST);
-  if (!manifest) return ppn_out_of_memory();
-  if (!S_ISDIR(information.st_mode) || (access(manifest, F_OK) != 0 && rmdir(path) != 0)) {
-    return ppn_status_make(PPN_STATUS_FAILED_PRECONDITION,
-                           "'%s' exists and is not a model package; remove it or choose another "
-                           "name",
-                           path);
+  const char *manifest = join(arena, path, PPN_PACKAGE_MANIFEST),
+             *data = join(arena, path, PPN_COMPILED_DATA);
+  if (!manifest || !data) return ppn_out_of_memory();
+  bool is_model = access(manifest, F_OK) == 0 || access(data, F_OK) == 0;
+  if (!S_ISDIR(information.st_mode) || (!is_model && rmdir(path) != 0)) {
+    return ppn_status_make(
+        PPN_STATUS_FAILED_PRECONDITION,
+        "'%s' exists and is no model package or compiled model; remove it or choose another "
+        "name",
+        path);
   }
-  *out_exists = access(manifest, F_OK) == 0;
+  *out_exists = is_model;
   return ppn_status_ok();
 }
 

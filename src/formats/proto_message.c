@@ -116,3 +116,35 @@ ppn_status_t ppn_proto_pack(const ProtobufCMessage* message, ppn_buffer_t* out) 
   protobuf_c_message_pack(message, target);
   return ppn_status_ok();
 }
+
+bool ppn_proto_find_bytes(ppn_span_t message, uint32_t number, ppn_span_t* out_content) {
+  const uint8_t *at = message.data, *end = at + message.size;
+  bool found = false;
+  while (at < end) {
+    uint64_t key, size;
+    if (!read_varint(&at, end, &key)) break;
+    switch (key & 7) {
+      case 0:
+        if (!read_varint(&at, end, &size)) return found;
+        continue;
+      case 1:
+        size = 8;
+        break;
+      case 5:
+        size = 4;
+        break;
+      case 2:
+        if (!read_varint(&at, end, &size)) return found;
+        break;
+      default:
+        return found;
+    }
+    if (size > (uint64_t)(end - at)) break;
+    if (key == ((uint64_t)number << 3 | 2)) {
+      *out_content = ppn_span_make(at, (size_t)size);
+      found = true;
+    }
+    at += size;
+  }
+  return found;
+}

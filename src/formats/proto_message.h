@@ -20,4 +20,8 @@ ppn_status_t ppn_proto_unpack(const ProtobufCMessageDescriptor* descriptor, ppn_
 // Appends the packed message.
 ppn_status_t ppn_proto_pack(const ProtobufCMessage* message, ppn_buffer_t* out) PPN_MUST_USE;
 
+// The content of the last field `number` (bytes, a string or a message) of a packed message,
+// without unpacking it; false when there is none, or the message is malformed before it.
+bool ppn_proto_find_bytes(ppn_span_t message, uint32_t number, ppn_span_t* out_content);
+
 #endif  // PPN_FORMATS_PROTO_MESSAGE_H_

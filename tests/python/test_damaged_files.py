@@ -348,7 +348,9 @@ def test_messages_about_packages(files, tmp_path):
     assert "record at offset 64: its data reach past the end of the file" in damaged(WEIGHTS, record_size)
     assert "leads out of the package" in damaged("Manifest.json", escape)
     (path / "Manifest.json").unlink()
-    assert refuse("info", path) == f"{path}: a folder without Manifest.json; expected a model package (.mlpackage)"
+    assert refuse("info", path) == (
+        f"{path}: a folder with neither Manifest.json nor coremldata.bin; expected a model package (.mlpackage) or a compiled "
+        "model (.mlmodelc)")
 
 
 def test_messages_about_arrays(files, tmp_path):
