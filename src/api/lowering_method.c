@@ -94,6 +94,7 @@ ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
   if (program->dialect == PPN_DIALECT_TRAINING) {
     PPN_RETURN_IF_ERROR(ppn_aten_functionalise(program));
   }
+  PPN_RETURN_IF_ERROR(ppn_aten_split_complex(program));
   PPN_RETURN_IF_ERROR(
       ppn_aten_decompose(program, partitioner && !decompose_all ? keep : NULL, &claim));
   PPN_RETURN_IF_ERROR(ppn_aten_to_edge(program));

@@ -150,6 +150,10 @@ typedef struct ppn_aten_family {
 // program passes unchanged except for the no-ops. dialect becomes ATEN.
 ppn_status_t ppn_aten_functionalise(ppn_exported_program_t* program) PPN_MUST_USE;
 
+// Replaces operators on complex tensors by operators on their real and imaginary parts, and Fourier
+// transforms by products with matrices (aten/complex.h). What cannot be split stays as it is.
+ppn_status_t ppn_aten_split_complex(ppn_exported_program_t* program) PPN_MUST_USE;
+
 // Decomposes, repeatedly, every operator that has a decomposition and for which `keep` (may be
 // NULL) says false.
 typedef bool (*ppn_aten_keep_t)(void* context, const ppn_node_t* node);

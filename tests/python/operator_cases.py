@@ -367,3 +367,40 @@ for _padding in ("zeros", "border", "reflection"):
     for _align in (False, True):
         case(f"grid_{_padding}_{_align}", lambda a, b, p=_padding, c=_align: F.grid_sample(a, b, padding_mode=p, align_corners=c), rand(2, 3, 5, 6), rand(2, 4, 3, 2) * 1.4)
 case("grid_nearest", lambda a, b: F.grid_sample(a, b, mode="nearest", align_corners=False), rand(2, 3, 5, 6), rand(2, 4, 3, 2))
+
+
+# ---- Complex tensors inside a program that is real outside ----
+
+x358 = rand(3, 5, 8)
+phases = torch.polar(torch.ones(5, 4), rand(5, 4, low=-3.0, high=3.0))
+
+
+class Rotary(nn.Module):
+    """Rotary embedding as llama's first implementation has it: a complex buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("phases", phases)
+
+    def forward(self, x):
+        z = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
+        return torch.view_as_real(z * self.phases).flatten(-2).type_as(x)
+
+
+case("complex_rotary", Rotary(), x358)
+case("complex_fourier_mixing", lambda a: torch.fft.fft(torch.fft.fft(a, dim=-1), dim=-2).real, x358)
+case("complex_fft2", lambda a: torch.fft.fft2(a, norm="ortho").abs(), x358)
+case("complex_fftn", lambda a: torch.fft.fftn(a, s=(4, 7), norm="forward").imag, x358)
+case("complex_rfft_filter", lambda a: torch.fft.irfft(torch.fft.rfft(a) * 0.5, n=8), x358)
+case("complex_irfft_odd", lambda a: torch.fft.irfft(torch.fft.rfft(a, dim=1), n=5, dim=1), x358)
+case("complex_rfft2", lambda a: torch.fft.irfft2(torch.fft.rfft2(a), s=(5, 8)), x358)
+case("complex_rfft_longer", lambda a: torch.view_as_real(torch.fft.rfft(a, n=12, dim=0)), x358)
+case("complex_ifft", lambda a, b: torch.fft.ifft(torch.complex(a, b)).real, x358, rand(3, 5, 8))
+case("complex_products", lambda a, b: torch.view_as_real(torch.complex(a, b) * torch.complex(b, a).conj() + a - torch.complex(a, a)), x34, y34)
+case("complex_division", lambda a, b: torch.view_as_real(torch.complex(a, b) / torch.complex(b + 3, a)), x34, y34)
+case("complex_matmul", lambda a, b: (torch.complex(a, b) @ torch.complex(b, a).mT).abs(), x34, y34)
+case("complex_angle", lambda a, b: torch.complex(a + 2, b).angle() + torch.exp(torch.complex(a, b)).real, x34, y34)
+case("complex_shapes", lambda a, b: torch.view_as_real(torch.cat([torch.complex(a, b).t()[1:], torch.complex(b, a).reshape(4, 3)]).sum(0)), x34, y34)
+case("complex_stft", lambda a, w: torch.stft(a, 16, 4, window=w, return_complex=True).abs(), rand(2, 64), torch.hann_window(16))
+case("complex_stft_short_window", lambda a, w: torch.view_as_real(torch.stft(a, 16, 8, 12, window=w, center=False, normalized=True, return_complex=True)),
+     rand(2, 64), torch.hann_window(12))
