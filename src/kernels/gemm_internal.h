@@ -57,7 +57,9 @@ typedef struct ppn_gemm_job {
 size_t ppn_gemm_job_scratch_size(const ppn_gemm_job_t* job, int thread_count);
 void ppn_gemm_job_run(const ppn_gemm_job_t* job, void* scratch, ppn_thread_pool_t* pool);
 
-// Few rows with a B that is read in place (gemm_rows.c).
+// Few rows with a B that is read in place (gemm_rows.c): so many at most when its columns are
+// contiguous.
+enum { PPN_GEMM_DOT_ROWS = 32 };
 bool ppn_gemm_rows_applies(const ppn_gemm_t* gemm);
 void ppn_gemm_rows_run(const ppn_gemm_t* gemm, ppn_thread_pool_t* pool);
 

@@ -1,7 +1,7 @@
 // Few rows times a B that is read where it lies.
 #include "kernels/gemm_internal.h"
 
-// From this many rows on, packing B pays off.
+// From more rows on, packing a B whose rows are contiguous pays off.
 enum { MAX_ROWS = 8 };
 
 // Columns of one task: enough to be worth a thread's while, few enough that sums stay in the cache.
@@ -24,13 +24,13 @@ static bool is_read_by_rows(const ppn_gemm_t* gemm) {
 }
 
 bool ppn_gemm_rows_applies(const ppn_gemm_t* gemm) {
-  if (gemm->packed_b || gemm->rows > MAX_ROWS) return false;
+  if (gemm->packed_b || gemm->rows > PPN_GEMM_DOT_ROWS) return false;
   if (gemm->b.dtype == PPN_DTYPE_UINT4) {
     for (int i = 0; i < gemm->batch_rank; ++i) {
       if (gemm->b_batch_strides[i] % 2 != 0) return false;
     }
   }
-  return is_read_by_columns(gemm) || is_read_by_rows(gemm);
+  return is_read_by_columns(gemm) || (gemm->rows <= MAX_ROWS && is_read_by_rows(gemm));
 }
 
 typedef struct ppn_gemm_rows_loop {

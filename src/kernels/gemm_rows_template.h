@@ -65,103 +65,173 @@ static const float* convert_piece(const ppn_gemm_operand_t* b, int64_t index, in
 
 // ---- Columns of B are contiguous: one dot product per result ----
 
-// out[i] += sum over k of (b[index + k] - shift) * a[i * a_row_stride + k].
-static PPN_ALWAYS_INLINE void dot_rows(const int rows, const ppn_dtype_t dtype, const void* b,
-                                       int64_t index, float shift, const float* a,
-                                       int64_t a_row_stride, int64_t count, float* out) {
-  const int ways = 4 / rows;
-  simd_t sums[4], shifts = simd_set1(shift);
+// The sum over k of (b[index + k] - shift) * a[k].
+static PPN_ALWAYS_INLINE float dot_as(const ppn_dtype_t dtype, const void* b, int64_t index,
+                                      float shift, const float* a, int64_t count) {
+  enum { WAYS = 4 };
+  simd_t sums[WAYS], shifts = simd_set1(shift);
   PPN_UNROLL
-  for (int i = 0; i < 4; ++i) sums[i] = simd_set1(0);
+  for (int i = 0; i < WAYS; ++i) sums[i] = simd_set1(0);
   int64_t k = 0;
-  for (; k + ways * SIMD_LANES <= count; k += ways * SIMD_LANES) {
+  for (; k + WAYS * SIMD_LANES <= count; k += WAYS * SIMD_LANES) {
     PPN_UNROLL
-    for (int way = 0; way < ways; ++way) {
+    for (int way = 0; way < WAYS; ++way) {
       int64_t at = k + way * SIMD_LANES;
       simd_t x = load_as(dtype, b, index + at);
       if (dtype != PPN_DTYPE_FLOAT32) x = simd_subtract(x, shifts);
-      PPN_UNROLL
-      for (int i = 0; i < rows; ++i) {
-        simd_t y = simd_load(a + i * a_row_stride + at);
-        sums[way * rows + i] = simd_fma(x, y, sums[way * rows + i]);
-      }
+      sums[way] = simd_fma(x, simd_load(a + at), sums[way]);
     }
   }
-  PPN_UNROLL
-  for (int i = 0; i < rows; ++i) {
-    simd_t sum = sums[i];
-    PPN_UNROLL
-    for (int way = 1; way < ways; ++way) sum = simd_add(sum, sums[way * rows + i]);
-    out[i] += simd_sum(sum);
-  }
+  float sum = simd_sum(simd_add(simd_add(sums[0], sums[1]), simd_add(sums[2], sums[3])));
   ppn_gemm_operand_t raw = {.dtype = dtype, .data = b, .depth_stride = 1};
-  for (; k < count; ++k) {
-    float x = ppn_gemm_operand_element(&raw, index, k, 0) - shift;
-    for (int i = 0; i < rows; ++i) out[i] += x * a[i * a_row_stride + k];
-  }
+  for (; k < count; ++k) sum += (ppn_gemm_operand_element(&raw, index, k, 0) - shift) * a[k];
+  return sum;
 }
 
-// One row of A: elements are converted in registers.
-static void dot_one(const ppn_gemm_operand_t* b, int64_t index, float shift, const float* a,
-                    int64_t count, float* out) {
-#define CALL(dtype) dot_rows(1, dtype, b->data, index, shift, a, 0, count, out)
+// Elements are converted in registers.
+static float dot(const ppn_gemm_operand_t* b, int64_t index, float shift, const float* a,
+                 int64_t count) {
+#define CALL(dtype) return dot_as(dtype, b->data, index, shift, a, count)
   FOR_DTYPE(b->dtype, CALL)
 #undef CALL
 }
 
-// Two to four rows; `rows` beyond the last are not touched.
-static void dot_several(int rows, const ppn_gemm_operand_t* b, int64_t index, float shift,
-                        const float* a, int64_t a_row_stride, int64_t count, float* out) {
-  float buffer[PIECE];
-  for (int64_t k = 0; k < count; k += PIECE) {
-    int64_t piece = count - k < PIECE ? count - k : PIECE;
-    const float* values = convert_piece(b, index + k, piece, buffer);
-    if (shift != 0) {
-      for (int64_t i = 0; i < piece; ++i) buffer[i] = values[i] - shift;
-      values = buffer;
-    }
-    if (rows == 4) {
-      dot_rows(4, PPN_DTYPE_FLOAT32, values, 0, 0, a + k, a_row_stride, piece, out);
-    } else {
-      dot_rows(2, PPN_DTYPE_FLOAT32, values, 0, 0, a + k, a_row_stride, piece, out);
-    }
-  }
-}
-
-// Column `j` times `rows` rows of A, block by block of those that share a scale.
-static void dot_column(int rows, const ppn_gemm_t* gemm, const float* a, int64_t b, float* c,
-                       int64_t j) {
+// Column `j` times one row of A, block by block of those that share a scale.
+static void dot_column(const ppn_gemm_t* gemm, const float* a, int64_t b, float* c, int64_t j) {
   const ppn_gemm_operand_t* operand = &gemm->b;
-  float results[4] = {0};
+  float result = 0;
   int64_t block = operand->scales && operand->block ? operand->block : gemm->depth;
   for (int64_t k = 0; k < gemm->depth; k += block) {
     int64_t count = gemm->depth - k < block ? gemm->depth - k : block;
     int64_t scale = j * operand->scale_column_stride + (operand->block ? k / operand->block : 0);
-    int64_t index = b + j * operand->column_stride + k;
     float shift = operand->scales && operand->offsets ? operand->offsets[scale] : 0;
-    float factor = operand->scales ? operand->scales[scale] : 1, sums[4] = {0};
-    if (rows == 1) {
-      dot_one(operand, index, shift, a + k, count, sums);
-    } else {
-      dot_several(rows, operand, index, shift, a + k, gemm->a_row_stride, count, sums);
-    }
-    for (int i = 0; i < rows; ++i) results[i] += factor * sums[i];
+    float sum = dot(operand, b + j * operand->column_stride + k, shift, a + k, count);
+    result += operand->scales ? operand->scales[scale] * sum : sum;
   }
+  c[j] = gemm->alpha * result + (gemm->beta != 0 ? gemm->beta * c[j] : 0);
+}
+
+// Several rows: tiles of as many rows and columns as registers hold sums, a piece of the depth at a
+// time. Few columns stay in the first-level cache while all rows pass by; what must be converted is
+// converted once.
+enum {
+  DOT_ROWS = SIMD_LANES == 16 ? 6 : 2,
+  DOT_COLUMNS = 4,
+  DOT_PIECE = 1024,
+};
+
+// sums[i * DOT_COLUMNS + j] += row i of A times column j of B.
+static PPN_ALWAYS_INLINE void dot_tile_of(const int rows, const float* a, int64_t a_row_stride,
+                                          const float* const* b, int64_t count, float* sums) {
+  simd_t totals[DOT_ROWS][DOT_COLUMNS], x[DOT_COLUMNS];
+  PPN_UNROLL
   for (int i = 0; i < rows; ++i) {
+    PPN_UNROLL
+    for (int j = 0; j < DOT_COLUMNS; ++j) totals[i][j] = simd_set1(0);
+  }
+  int64_t k = 0;
+  for (; k + SIMD_LANES <= count; k += SIMD_LANES) {
+    PPN_UNROLL
+    for (int j = 0; j < DOT_COLUMNS; ++j) x[j] = simd_load(b[j] + k);
+    PPN_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      simd_t y = simd_load(a + i * a_row_stride + k);
+      PPN_UNROLL
+      for (int j = 0; j < DOT_COLUMNS; ++j) totals[i][j] = simd_fma(x[j], y, totals[i][j]);
+    }
+  }
+  if (k < count) {
+    PPN_UNROLL
+    for (int j = 0; j < DOT_COLUMNS; ++j) x[j] = simd_load_part(b[j] + k, count - k);
+    PPN_UNROLL
+    for (int i = 0; i < rows; ++i) {
+      simd_t y = simd_load_part(a + i * a_row_stride + k, count - k);
+      PPN_UNROLL
+      for (int j = 0; j < DOT_COLUMNS; ++j) totals[i][j] = simd_fma(x[j], y, totals[i][j]);
+    }
+  }
+  PPN_UNROLL
+  for (int i = 0; i < rows; ++i) {
+    simd_t* total = totals[i];
+    float results[DOT_COLUMNS];
+    simd_sum4(total[0], total[1], total[2], total[3], results);
+    PPN_UNROLL
+    for (int j = 0; j < DOT_COLUMNS; ++j) sums[i * DOT_COLUMNS + j] += results[j];
+  }
+}
+
+// As many of the rows left as a tile takes; how many.
+static int dot_tile(int64_t rows, const float* a, int64_t a_row_stride, const float* const* b,
+                    int64_t count, float* sums) {
+  if (rows >= DOT_ROWS) {
+    dot_tile_of(DOT_ROWS, a, a_row_stride, b, count, sums);
+    return DOT_ROWS;
+  }
+#if PPN_SIMD_BYTES == 64
+  if (rows >= 4) {
+    dot_tile_of(4, a, a_row_stride, b, count, sums);
+    return 4;
+  }
+  if (rows >= 2) {
+    dot_tile_of(2, a, a_row_stride, b, count, sums);
+    return 2;
+  }
+#endif
+  dot_tile_of(1, a, a_row_stride, b, count, sums);
+  return 1;
+}
+
+// Elements [k, k + count) of column `j` as floats, scales applied: where they lie, or in `buffer`.
+static const float* column_piece(const ppn_gemm_operand_t* b, int64_t offset, int64_t j, int64_t k,
+                                 int64_t count, float* buffer) {
+  const float* values = convert_piece(b, offset + j * b->column_stride + k, count, buffer);
+  if (!b->scales) return values;
+  for (int64_t i = 0, run; i < count; i += run) {  // up to the end of the block that k + i is in
+    int64_t scale = j * b->scale_column_stride + (b->block ? (k + i) / b->block : 0);
+    run = b->block ? b->block - (k + i) % b->block : count;
+    if (run > count - i) run = count - i;
+    float factor = b->scales[scale], shift = b->offsets ? b->offsets[scale] : 0;
+    for (int64_t m = i; m < i + run; ++m) buffer[m] = (values[m] - shift) * factor;
+  }
+  return buffer;
+}
+
+// Columns [j, j + columns), at most DOT_COLUMNS, times all rows of A.
+static void dot_columns(const ppn_gemm_t* gemm, int columns, const float* a, int64_t b, float* c,
+                        int64_t j) {
+  float sums[PPN_GEMM_DOT_ROWS * DOT_COLUMNS], buffer[DOT_COLUMNS * DOT_PIECE];
+  const float* pieces[DOT_COLUMNS];
+  memset(sums, 0, (size_t)gemm->rows * DOT_COLUMNS * sizeof(float));
+  for (int64_t k = 0; k < gemm->depth; k += DOT_PIECE) {
+    int64_t count = gemm->depth - k < DOT_PIECE ? gemm->depth - k : DOT_PIECE;
+    for (int m = 0; m < DOT_COLUMNS; ++m) {  // columns that are not there: the last one again
+      float* converted = buffer + (ptrdiff_t)m * DOT_PIECE;
+      pieces[m] =
+          m < columns ? column_piece(&gemm->b, b, j + m, k, count, converted) : pieces[m - 1];
+    }
+    for (int64_t i = 0; i < gemm->rows;) {
+      i += dot_tile(gemm->rows - i, a + i * gemm->a_row_stride + k, gemm->a_row_stride, pieces,
+                    count, sums + i * DOT_COLUMNS);
+    }
+  }
+  for (int64_t i = 0; i < gemm->rows; ++i) {
     float* target = c + i * gemm->c_row_stride + j;
-    *target = gemm->alpha * results[i] + (gemm->beta != 0 ? gemm->beta * *target : 0);
+    for (int m = 0; m < columns; ++m) {
+      float value = gemm->alpha * sums[i * DOT_COLUMNS + m];
+      target[m] = gemm->beta != 0 ? value + gemm->beta * target[m] : value;
+    }
   }
 }
 
 static void dots(const ppn_gemm_t* gemm, const float* a, int64_t b, float* c, int64_t begin,
                  int64_t end) {
-  for (int64_t j = begin; j < end; ++j) {
-    for (int64_t i = 0; i < gemm->rows;) {
-      int64_t left = gemm->rows - i;
-      int rows = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-      dot_column(rows, gemm, a + i * gemm->a_row_stride, b, c + i * gemm->c_row_stride, j);
-      i += rows;
-    }
+  if (gemm->rows == 1) {
+    for (int64_t j = begin; j < end; ++j) dot_column(gemm, a, b, c, j);
+    return;
+  }
+  for (int64_t j = begin; j < end; j += DOT_COLUMNS) {
+    int columns = end - j < DOT_COLUMNS ? (int)(end - j) : DOT_COLUMNS;
+    dot_columns(gemm, columns, a, b, c, j);
   }
 }
 

@@ -77,6 +77,14 @@ static inline simd_t simd_load_uint4(const uint8_t* source, int64_t index) {
 static inline float simd_sum(simd_t a) {
   return _mm512_reduce_add_ps(a);
 }
+// out[i] = the sum of vector i's lanes.
+static inline void simd_sum4(simd_t a, simd_t b, simd_t c, simd_t d, float* out) {
+  __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  __m512 all = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+  __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
 static inline float simd_maximum(simd_t a) {
   return _mm512_reduce_max_ps(a);
 }

@@ -59,6 +59,10 @@ static inline simd_t simd_load_uint4(const uint8_t* source, int64_t index) {
 static inline float simd_sum(simd_t a) {
   return a;
 }
+// out[i] = the sum of vector i's lanes.
+static inline void simd_sum4(simd_t a, simd_t b, simd_t c, simd_t d, float* out) {
+  out[0] = simd_sum(a), out[1] = simd_sum(b), out[2] = simd_sum(c), out[3] = simd_sum(d);
+}
 static inline float simd_maximum(simd_t a) {
   return a;
 }

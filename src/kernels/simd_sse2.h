@@ -75,6 +75,10 @@ static inline float simd_sum(simd_t a) {
   a = _mm_add_ps(a, _mm_movehl_ps(a, a));
   return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
 }
+// out[i] = the sum of vector i's lanes.
+static inline void simd_sum4(simd_t a, simd_t b, simd_t c, simd_t d, float* out) {
+  out[0] = simd_sum(a), out[1] = simd_sum(b), out[2] = simd_sum(c), out[3] = simd_sum(d);
+}
 static inline float simd_maximum(simd_t a) {
   a = _mm_max_ps(a, _mm_movehl_ps(a, a));
   return _mm_cvtss_f32(_mm_max_ss(a, _mm_shuffle_ps(a, a, 1)));

@@ -169,7 +169,9 @@ static void compressed_operands(void** state) {
                                        PPN_DTYPE_UINT4};
   static const int64_t blocks[] = {0, 16, 32};
   for (int round = 0; round < 300; ++round) {
-    ppn_gemm_t gemm = ppn_gemm_make(random_int(1, 11), odd_size(), odd_size() * 2);
+    // Now and then deeper than what is read at a time.
+    int64_t depth = round % 10 == 0 ? 1024 + odd_size() * 2 : odd_size() * 2;
+    ppn_gemm_t gemm = ppn_gemm_make(random_int(1, 40), odd_size(), depth);
     gemm.b.dtype = dtypes[round % 7];
     bool by_columns = random_int(0, 1);
     if (by_columns) gemm.b.depth_stride = 1, gemm.b.column_stride = gemm.depth;
