@@ -96,6 +96,7 @@ ppn_status_t ppn_model_open(const char* path, ppn_model_t** out_model) {
   if (!model) return ppn_out_of_memory();
   ppn_status_t status = ppn_coreml_model_open(path, &model->coreml);
   if (!status) status = describe(model);
+  if (!status) status = ppn_engine_weights_create(&model->weights);
   if (status) {
     ppn_model_free(model);
     return status;
@@ -114,6 +115,7 @@ void ppn_model_free(ppn_model_t* model) {
   free(model->inputs);
   free(model->outputs);
   free(model->states);
+  ppn_engine_weights_free(model->weights);
   if (model->coreml) ppn_coreml_model_free(model->coreml);
   free(model);
 }

@@ -3,10 +3,12 @@
 #define PPN_API_MODEL_H_
 
 #include "coreml/model.h"
+#include "engine/engine.h"
 #include "pippin/model.h"
 
 struct ppn_model {
   ppn_coreml_model_t* coreml;
+  ppn_engine_weights_t* weights;  // of all instances
   // Per function.
   ppn_model_feature_t **inputs, **outputs, **states;
 };

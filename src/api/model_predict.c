@@ -34,7 +34,8 @@ static ppn_status_t create_instance(const ppn_model_t* model, const char* functi
     for (uint32_t i = 0; i < inputs; ++i) names[i] = interface->inputs[i].name;
     for (uint32_t i = 0; i < outputs; ++i) names[inputs + i] = interface->outputs[i].name;
     status = ppn_coreml_function_create(model->coreml, interface->function_name, names, inputs,
-                                        names + inputs, outputs, options, &instance->function);
+                                        names + inputs, outputs, options, model->weights,
+                                        &instance->function);
   } else {
     status = ppn_out_of_memory();
   }

@@ -38,9 +38,10 @@ static ppn_status_t fill_context(ppn_engine_context_t* context, const ppn_engine
   ppn_engine_interpreter_t* interpreter = &context->interpreter;
   context->model = model;
   interpreter->function = function;
-  interpreter->constants = model->constants;
+  interpreter->constants = model->weights->constants;
   interpreter->environment.numerics = model->options.numerics;
-  interpreter->environment.packs = model->packs;
+  interpreter->environment.packs = model->weights->packs;
+  interpreter->environment.leaves_weights = model->program->function_count > 1;
   PPN_RETURN_IF_ERROR(
       ppn_thread_pool_create(model->options.thread_count, &interpreter->environment.pool));
   context->states = calloc(function->input_count + 1, sizeof(*context->states));

@@ -18,10 +18,19 @@
 typedef struct ppn_engine_model ppn_engine_model_t;
 typedef struct ppn_engine_context ppn_engine_context_t;
 
-// `program` must outlive the model. Errors: UNSUPPORTED naming the operation that the engine cannot
-// run.
+// A program's weights where the engine does not use them as they lie: converted or packed, each
+// once, for the models of all functions. Thread-safe; must outlive the models.
+typedef struct ppn_engine_weights ppn_engine_weights_t;
+ppn_status_t ppn_engine_weights_create(ppn_engine_weights_t** out_weights) PPN_MUST_USE;
+void ppn_engine_weights_free(ppn_engine_weights_t* weights);
+
+// `program` must outlive the model. `weights` are the program's; NULL: the model has its own.
+// Where a program has several functions, products read weights as they lie: a packed copy for each
+// shape that they are used with would take more memory than the weights themselves.
+// Errors: UNSUPPORTED naming the operation that the engine cannot run.
 ppn_status_t ppn_engine_model_create(const ppn_mil_program_t* program, const char* function_name,
                                      const ppn_engine_options_t* options,
+                                     ppn_engine_weights_t* weights,
                                      ppn_engine_model_t** out_model) PPN_MUST_USE;
 void ppn_engine_model_free(ppn_engine_model_t* model);
 

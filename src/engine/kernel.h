@@ -25,7 +25,8 @@ typedef struct ppn_engine_environment {
   ppn_thread_pool_t* pool;  // may be NULL: one thread
   ppn_numerics_t numerics;
   struct ppn_engine_packs* packs;
-  bool is_observed;  // every value must exist, row-major: nothing is fused or laid out otherwise
+  bool leaves_weights;  // products read constant matrices where they lie, and pack none
+  bool is_observed;     // every value must exist, row-major: nothing is fused or laid out otherwise
 } ppn_engine_environment_t;
 
 // How a tensor lies in memory when it is not row-major (made and read by engine/onednn.h).
@@ -109,6 +110,9 @@ typedef enum ppn_engine_kernel_flag {
   PPN_ENGINE_LAYOUTS = 1 << 7,
   // The kernel does what is in `fused`.
   PPN_ENGINE_FUSES = 1 << 8,
+  // A FLOAT16 constant of the first parameter is given as it is: the kernel reads little of it, and
+  // converts that.
+  PPN_ENGINE_READS_HALVES = 1 << 9,
 } ppn_engine_kernel_flag_t;
 
 struct ppn_engine_kernel {

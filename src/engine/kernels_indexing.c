@@ -1,6 +1,7 @@
 // Reading and writing by index.
 #include <string.h>
 
+#include "base/half.h"
 #include "engine/families.h"
 #include "engine/view_copy.h"
 #include "kernels/copy.h"
@@ -13,6 +14,7 @@
 typedef struct indexing {
   const ppn_tensor_t *x, *indices;
   int axis, batch_dims;
+  ppn_tensor_t halves;  // what is read from an x that is left in fp16: in scratch memory
 } indexing_t;
 
 static ppn_status_t prepare_gather(ppn_engine_node_t* node, ppn_arena_t* arena) {
@@ -29,15 +31,30 @@ static ppn_status_t prepare_gather(ppn_engine_node_t* node, ppn_arena_t* arena) 
                            (long long)state->x->sizes[i], (long long)state->indices->sizes[i], i);
     }
   }
+  if (state->x->dtype == PPN_DTYPE_FLOAT16) {
+    const ppn_tensor_t* out = &node->outputs[0];
+    state->halves = ppn_tensor_make(NULL, PPN_DTYPE_FLOAT16, out->rank, out->sizes);
+    node->scratch_size = ppn_tensor_size(&state->halves);
+  }
   node->state = state;
   return ppn_status_ok();
 }
 
-static ppn_status_t run_gather(ppn_engine_node_t* node) {
+static ppn_status_t gather_into(const ppn_engine_node_t* node, const ppn_tensor_t* out) {
   const indexing_t* state = node->state;
   return ppn_node_annotate(
-      node, ppn_kernel_gather(state->x, state->indices, state->axis, state->batch_dims,
-                              &node->outputs[0], node->environment->pool));
+      node, ppn_kernel_gather(state->x, state->indices, state->axis, state->batch_dims, out,
+                              node->environment->pool));
+}
+
+static ppn_status_t run_gather(ppn_engine_node_t* node) {
+  indexing_t* state = node->state;
+  if (state->x->dtype != PPN_DTYPE_FLOAT16) return gather_into(node, &node->outputs[0]);
+  state->halves.data = node->scratch;
+  PPN_RETURN_IF_ERROR(gather_into(node, &state->halves));
+  ppn_half_to_float_array(node->scratch, node->outputs[0].data,
+                          (size_t)ppn_tensor_numel(&state->halves));
+  return ppn_status_ok();
 }
 
 static ppn_status_t run_gather_along_axis(ppn_engine_node_t* node) {
@@ -168,7 +185,7 @@ static ppn_status_t run_scatter_nd(ppn_engine_node_t* node) {
 }
 
 static const ppn_engine_kernel_t kernels[] = {
-    {"gather", PPN_ENGINE_EXACT, prepare_gather, run_gather, NULL},
+    {"gather", PPN_ENGINE_EXACT | PPN_ENGINE_READS_HALVES, prepare_gather, run_gather, NULL},
     {"gather_along_axis", PPN_ENGINE_EXACT, prepare_gather, run_gather_along_axis, NULL},
     {"gather_nd", PPN_ENGINE_EXACT, prepare_gather, run_gather_nd, NULL},
     {"scatter", PPN_ENGINE_FIRST_IN_PLACE, prepare_scatter_slices, run_scatter, NULL},

@@ -84,6 +84,7 @@ static ppn_status_t prepare_linear(ppn_engine_node_t* node, ppn_arena_t* arena) 
   PPN_RETURN_IF_ERROR(begin(node, arena, &state, &request));
   request.weight = ppn_node_input(node, "weight");
   request.bias = ppn_node_input(node, "bias");
+  if (node->environment->leaves_weights) return not_here(node);
   // Few rows are bound by reading the weight: our own product reads fp16 as it is.
   int64_t rows = ppn_tensor_numel(request.x) / request.weight->sizes[1];
   if (request.weight->dtype == PPN_DTYPE_FLOAT16 && rows < ROWS_BOUND_BY_MEMORY) {

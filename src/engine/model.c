@@ -55,8 +55,34 @@ static ppn_status_t check_inputs(const ppn_mil_function_t* function) {
   return ppn_status_ok();
 }
 
+// ---- Weights ----
+
+ppn_status_t ppn_engine_weights_create(ppn_engine_weights_t** out_weights) {
+  *out_weights = NULL;
+  ppn_engine_weights_t* weights = calloc(1, sizeof(*weights));
+  if (!weights) return ppn_out_of_memory();
+  ppn_status_t status = ppn_engine_constants_create(&weights->constants);
+  if (!status) status = ppn_engine_packs_create(&weights->packs);
+  if (status) {
+    ppn_engine_weights_free(weights);
+    return status;
+  }
+  *out_weights = weights;
+  return status;
+}
+
+void ppn_engine_weights_free(ppn_engine_weights_t* weights) {
+  if (!weights) return;
+  ppn_engine_constants_free(weights->constants);
+  ppn_engine_packs_free(weights->packs);
+  free(weights);
+}
+
+// ---- Models ----
+
 ppn_status_t ppn_engine_model_create(const ppn_mil_program_t* program, const char* function_name,
                                      const ppn_engine_options_t* options,
+                                     ppn_engine_weights_t* weights,
                                      ppn_engine_model_t** out_model) {
   *out_model = NULL;
   const ppn_mil_function_t* function = ppn_mil_program_function(program, ppn_sv(function_name));
@@ -70,19 +96,21 @@ ppn_status_t ppn_engine_model_create(const ppn_mil_program_t* program, const cha
   model->program = program;
   model->function = function;
   if (options) model->options = *options;
-  ppn_status_t status = ppn_engine_constants_create(&model->constants);
-  if (!status) status = ppn_engine_packs_create(&model->packs);
-  if (status) {
-    ppn_engine_model_free(model);
-    return status;
+  model->weights = weights;
+  if (!weights) {
+    model->owns_weights = true;
+    ppn_status_t status = ppn_engine_weights_create(&model->weights);
+    if (status) {
+      ppn_engine_model_free(model);
+      return status;
+    }
   }
   *out_model = model;
-  return status;
+  return ppn_status_ok();
 }
 
 void ppn_engine_model_free(ppn_engine_model_t* model) {
   if (!model) return;
-  ppn_engine_constants_free(model->constants);
-  ppn_engine_packs_free(model->packs);
+  if (model->owns_weights) ppn_engine_weights_free(model->weights);
   free(model);
 }

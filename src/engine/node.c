@@ -92,7 +92,7 @@ ppn_status_t ppn_engine_node_bind(ppn_mil_operation_t* operation, const ppn_engi
     PPN_ARENA_NEW(arena, argument->count, &operand->layouts);
     operand->count = argument->count;
     // The first parameter is what weights are applied to, also where it is constant.
-    bool is_packed = i > 0 && kernel->flags & PPN_ENGINE_PACKS_CONSTANTS;
+    bool is_packed = kernel->flags & (i > 0 ? PPN_ENGINE_PACKS_CONSTANTS : PPN_ENGINE_READS_HALVES);
     for (uint32_t j = 0; j < argument->count; ++j) {
       PPN_RETURN_IF_ERROR(ppn_engine_value_of(argument->values[j], arena, &record));
       if (argument->values[j]->constant) {

@@ -10,8 +10,16 @@
 struct ppn_engine_constants {
   pthread_mutex_t lock;
   ppn_arena_t arena;
-  ppn_pointer_map_t stored;  // ppn_mil_constant_t to ppn_tensor_t
+  // To stored_t, by the constant or, for weights of a file, by their elements: constants of several
+  // functions lie in the same place. What is a key of one kind is never one of the other, as it is
+  // different memory.
+  ppn_pointer_map_t stored;
 };
+
+typedef struct stored {
+  ppn_dtype_t dtype;  // of the constant
+  ppn_tensor_t tensor;
+} stored_t;
 
 ppn_dtype_t ppn_engine_stored_dtype(ppn_dtype_t dtype) {
   switch (dtype) {
@@ -86,15 +94,34 @@ void ppn_engine_constants_free(ppn_engine_constants_t* constants) {
   free(constants);
 }
 
+static bool is_of_file(const ppn_mil_constant_t* constant) {
+  return constant->blob_offset != UINT64_MAX && ppn_mil_constant_is_plain(constant) &&
+         constant->view.data;
+}
+
+static ppn_status_t store(ppn_engine_constants_t* constants, const ppn_mil_constant_t* constant,
+                          const void* key, stored_t** out_stored) {
+  PPN_ARENA_NEW(&constants->arena, 1, out_stored);
+  (*out_stored)->dtype = constant->dtype;
+  PPN_RETURN_IF_ERROR(
+      ppn_engine_constant_store(constant, &constants->arena, &(*out_stored)->tensor));
+  return ppn_pointer_map_set(&constants->stored, key, *out_stored);
+}
+
 static ppn_status_t get(ppn_engine_constants_t* constants, const ppn_mil_constant_t* constant,
                         ppn_tensor_t* out_tensor) {
-  ppn_tensor_t* stored = ppn_pointer_map_get(&constants->stored, constant);
-  if (!stored) {
-    PPN_ARENA_NEW(&constants->arena, 1, &stored);
-    PPN_RETURN_IF_ERROR(ppn_engine_constant_store(constant, &constants->arena, stored));
-    PPN_RETURN_IF_ERROR(ppn_pointer_map_set(&constants->stored, constant, stored));
+  const void* key = is_of_file(constant) ? constant->view.data : (const void*)constant;
+  stored_t* stored = ppn_pointer_map_get(&constants->stored, key);
+  if (stored && key != constant &&
+      (stored->dtype != constant->dtype ||
+       ppn_tensor_numel(&stored->tensor) != ppn_mil_constant_numel(constant))) {
+    // The same place holds something else for another constant.
+    key = constant;
+    stored = ppn_pointer_map_get(&constants->stored, key);
   }
-  *out_tensor = *stored;
+  if (!stored) PPN_RETURN_IF_ERROR(store(constants, constant, key, &stored));
+  *out_tensor = ppn_tensor_make(stored->tensor.data, stored->tensor.dtype, constant->view.rank,
+                                constant->view.sizes);
   return ppn_status_ok();
 }
 

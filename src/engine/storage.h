@@ -14,7 +14,8 @@ ppn_dtype_t ppn_engine_stored_dtype(ppn_dtype_t dtype);
 ppn_status_t ppn_engine_constant_store(const ppn_mil_constant_t* constant, ppn_arena_t* arena,
                                        ppn_tensor_t* out_tensor) PPN_MUST_USE;
 
-// The stored forms of a program's constants, made when first asked for and kept. Thread-safe.
+// The stored forms of a program's constants, made when first asked for and kept: one for all
+// constants that lie in the same place. Thread-safe.
 typedef struct ppn_engine_constants ppn_engine_constants_t;
 
 ppn_status_t ppn_engine_constants_create(ppn_engine_constants_t** out_constants) PPN_MUST_USE;

@@ -4,6 +4,7 @@
 
 #include "formats/pte_reader.h"
 #include "runtime/operator.h"
+#include "runtime/shares.h"
 
 // What a delegate is made from. Everything outlives the delegate but the request itself.
 typedef struct ppn_backend_request {
@@ -12,6 +13,7 @@ typedef struct ppn_backend_request {
   const ppn_pte_compile_spec_t* compile_specs;
   uint32_t compile_spec_count;
   const ppn_pte_file_t* file;  // for its named data
+  ppn_shares_t* shares;        // of all delegates of the program
   const ppn_engine_options_t* options;
 } ppn_backend_request_t;
 

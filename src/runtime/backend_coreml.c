@@ -6,16 +6,54 @@
 #include "runtime/coreml_function.h"
 #include "runtime/values.h"
 
-typedef struct delegate {
-  ppn_arena_t arena;
+// An opened payload: delegates whose model has several functions share it.
+typedef struct source {
   ppn_coreml_payload_t* payload;
   ppn_coreml_model_t* model;
+  ppn_engine_weights_t* weights;
+} source_t;
+
+typedef struct delegate {
+  ppn_arena_t arena;
+  ppn_shares_t* shares;
+  source_t* source;
   ppn_coreml_function_t* function;
   const char* const* input_names;
   const char* const* output_names;
   uint32_t input_count, output_count;
   ppn_tensor_t* tensors;  // inputs, then outputs
 } delegate_t;
+
+// ---- Sources ----
+
+static void release_source(void* object) {
+  source_t* source = object;
+  ppn_engine_weights_free(source->weights);
+  if (source->model) ppn_coreml_model_free(source->model);
+  ppn_coreml_payload_free(source->payload);
+  free(source);
+}
+
+static ppn_status_t open_source(source_t* source, ppn_span_t payload) {
+  PPN_RETURN_IF_ERROR(ppn_coreml_payload_open(payload, &source->payload));
+  PPN_RETURN_IF_ERROR(ppn_coreml_payload_model(source->payload, &source->model));
+  return ppn_engine_weights_create(&source->weights);
+}
+
+static ppn_status_t create_source(const void* context, void** out_object) {
+  const ppn_span_t* payload = context;
+  source_t* source = calloc(1, sizeof(*source));
+  if (!source) return ppn_out_of_memory();
+  ppn_status_t status = open_source(source, *payload);
+  if (status) {
+    release_source(source);
+    return status;
+  }
+  *out_object = source;
+  return NULL;
+}
+
+static const ppn_share_kind_t sources = {create_source, release_source};
 
 // ---- Creation ----
 
@@ -24,24 +62,27 @@ static ppn_status_t open_function(delegate_t* delegate, const ppn_backend_reques
   const char* function;
   PPN_RETURN_IF_ERROR(ppn_coreml_payload_resolve(request->file, request->payload, &delegate->arena,
                                                  &payload, &function));
-  PPN_RETURN_IF_ERROR(ppn_coreml_payload_open(payload, &delegate->payload));
-  PPN_RETURN_IF_ERROR(ppn_coreml_payload_names(delegate->payload, request->method,
+  delegate->shares = request->shares;
+  void* source = NULL;
+  PPN_RETURN_IF_ERROR(
+      ppn_shares_acquire(request->shares, &sources, payload.data, &payload, &source));
+  delegate->source = source;
+  PPN_RETURN_IF_ERROR(ppn_coreml_payload_names(delegate->source->payload, request->method,
                                                &delegate->input_names, &delegate->input_count,
                                                &delegate->output_names, &delegate->output_count));
   PPN_ARENA_NEW(&delegate->arena, (size_t)delegate->input_count + delegate->output_count,
                 &delegate->tensors);
-  PPN_RETURN_IF_ERROR(ppn_coreml_payload_model(delegate->payload, &delegate->model));
-  return ppn_coreml_function_create(delegate->model, function, delegate->input_names,
+  return ppn_coreml_function_create(delegate->source->model, function, delegate->input_names,
                                     delegate->input_count, delegate->output_names,
-                                    delegate->output_count, request->options, &delegate->function);
+                                    delegate->output_count, request->options,
+                                    delegate->source->weights, &delegate->function);
 }
 
 static void release_delegate(void* handle) {
   delegate_t* delegate = handle;
   if (!delegate) return;
   ppn_coreml_function_free(delegate->function);
-  if (delegate->model) ppn_coreml_model_free(delegate->model);
-  ppn_coreml_payload_free(delegate->payload);
+  ppn_shares_release(delegate->shares, delegate->source);
   ppn_arena_release(&delegate->arena);
   free(delegate);
 }

@@ -131,7 +131,8 @@ static ppn_status_t check_shapes(ppn_coreml_function_t* function, const ppn_tens
 
 static ppn_status_t create(ppn_coreml_function_t* function, const ppn_coreml_model_t* model,
                            const char* name, const char* const* input_names,
-                           const char* const* output_names, const ppn_engine_options_t* options) {
+                           const char* const* output_names, const ppn_engine_options_t* options,
+                           ppn_engine_weights_t* weights) {
   if (!name) name = model->default_function ? model->default_function : "main";
   function->function = ppn_mil_program_function(model->program, ppn_sv(name));
   if (!function->function) {
@@ -139,7 +140,8 @@ static ppn_status_t create(ppn_coreml_function_t* function, const ppn_coreml_mod
   }
   PPN_RETURN_IF_ERROR(bind(function, input_names, output_names));
   PPN_RETURN_IF_ERROR(bind_description(function, model, input_names));
-  PPN_RETURN_IF_ERROR(ppn_engine_model_create(model->program, name, options, &function->model));
+  PPN_RETURN_IF_ERROR(
+      ppn_engine_model_create(model->program, name, options, weights, &function->model));
   return ppn_engine_context_create(function->model, &function->context);
 }
 
@@ -147,6 +149,7 @@ ppn_status_t ppn_coreml_function_create(const ppn_coreml_model_t* model, const c
                                         const char* const* input_names, uint32_t input_count,
                                         const char* const* output_names, uint32_t output_count,
                                         const ppn_engine_options_t* options,
+                                        ppn_engine_weights_t* weights,
                                         ppn_coreml_function_t** out_function) {
   static const ppn_engine_options_t defaults;
   *out_function = NULL;
@@ -154,8 +157,8 @@ ppn_status_t ppn_coreml_function_create(const ppn_coreml_model_t* model, const c
   if (!function) return ppn_out_of_memory();
   function->input_count = input_count;
   function->output_count = output_count;
-  ppn_status_t status =
-      create(function, model, name, input_names, output_names, options ? options : &defaults);
+  ppn_status_t status = create(function, model, name, input_names, output_names,
+                               options ? options : &defaults, weights);
   if (status) {
     ppn_coreml_function_free(function);
     return status;

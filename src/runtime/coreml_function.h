@@ -9,13 +9,15 @@
 // Holds the states; one thread at a time.
 typedef struct ppn_coreml_function ppn_coreml_function_t;
 
-// `model` must outlive the function. `name` NULL: the default one. Every tensor input must be named
+// `model` must outlive the function, and so must its `weights` (NULL: the function's own). `name`
+// NULL: the default one. Every tensor input must be named
 // once; outputs may be left out. Errors: NOT_FOUND for a wrong function, INVALID_DATA for names
 // that are not the function's, and the engine's.
 ppn_status_t ppn_coreml_function_create(const ppn_coreml_model_t* model, const char* name,
                                         const char* const* input_names, uint32_t input_count,
                                         const char* const* output_names, uint32_t output_count,
                                         const ppn_engine_options_t* options,
+                                        ppn_engine_weights_t* weights,
                                         ppn_coreml_function_t** out_function) PPN_MUST_USE;
 void ppn_coreml_function_free(ppn_coreml_function_t* function);
 

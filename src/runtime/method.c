@@ -74,6 +74,7 @@ static ppn_status_t make_delegate(ppn_method_t* method, const ppn_pte_delegate_t
                                    .compile_specs = source->compile_specs,
                                    .compile_spec_count = source->compile_spec_count,
                                    .file = file,
+                                   .shares = method->program->shares,
                                    .options = options};
   PPN_RETURN_IF_ERROR_ANNOTATED(backend->create(&request, &delegate->handle), "%s", source->id);
   delegate->backend = backend;

@@ -15,6 +15,7 @@ struct ppn_program {
   char* name;  // for messages
   ppn_file_map_t map;
   ppn_pte_file_t* file;
+  ppn_shares_t* shares;
 };
 
 // An instruction with its arguments as pointers.

@@ -8,6 +8,7 @@ static ppn_status_t open_program(ppn_program_t* program, ppn_span_t bytes, const
   program->name = malloc(strlen(name) + 1);
   if (!program->name) return ppn_out_of_memory();
   memcpy(program->name, name, strlen(name) + 1);
+  PPN_RETURN_IF_ERROR(ppn_shares_create(&program->shares));
   return ppn_status_annotate(ppn_pte_open(bytes, &program->file), "%s", name);
 }
 
@@ -45,6 +46,7 @@ ppn_status_t ppn_program_open(const char* path, ppn_program_t** out_program) {
 
 void ppn_program_free(ppn_program_t* program) {
   if (!program) return;
+  ppn_shares_free(program->shares);
   ppn_pte_close(program->file);
   ppn_file_map_close(&program->map);
   free(program->name);

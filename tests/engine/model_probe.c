@@ -156,7 +156,7 @@ static void run(const ppn_mil_program_t* mil, const char* folder, const settings
     }
   }
   double start = now();
-  check(ppn_engine_model_create(mil, "main", &options, &model));
+  check(ppn_engine_model_create(mil, "main", &options, NULL, &model));
   check(ppn_engine_context_create(model, &context));
   check(ppn_engine_prepare(context, inputs, function->input_count));
   printf("prepared in %.1f ms\n", now() - start);

@@ -115,7 +115,7 @@ static inline void set_outputs(fixture_t* fixture, ppn_mil_value_t** values, uin
 }
 
 static inline void load(fixture_t* fixture, const ppn_engine_options_t* options) {
-  expect_ok(ppn_engine_model_create(fixture->program, "main", options, &fixture->model));
+  expect_ok(ppn_engine_model_create(fixture->program, "main", options, NULL, &fixture->model));
   expect_ok(ppn_engine_context_create(fixture->model, &fixture->context));
 }
 
