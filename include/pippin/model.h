@@ -136,6 +136,14 @@ PPN_API ppn_status_t ppn_model_state_tensor(const ppn_model_state_t* state, cons
 PPN_API ppn_status_t ppn_model_instance_use_state(ppn_model_instance_t* instance,
                                                   ppn_model_state_t* state);
 
+// Functions, blocks and operations as JSON, constants as operations of type "const". Release with
+// ppn_text_free.
+//
+//   {"functions": {NAME: {"inputs": [NAME, …], "block": BLOCK}, …}}
+//   BLOCK: {"inputs": [NAME, …], "operations": [OPERATION, …], "outputs": [NAME, …]}
+//   OPERATION: {"type": …, "inputs": {PARAMETER: [NAME, …], …}, "outputs": [NAME, …],
+//               "blocks": [BLOCK, …]}
+PPN_API ppn_status_t ppn_model_structure(const ppn_model_t* model, char** out_json);
 // The ML Programs as text. Release with ppn_text_free (pippin/lowering.h).
 PPN_API ppn_status_t ppn_model_dump(const ppn_model_t* model, char** out_text);
 

@@ -1,6 +1,7 @@
 """Core ML models on Pippin's CPU engine, without coremltools."""
 
 import ctypes
+import json
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ import numpy as np
 from pippin import _structures as c
 from pippin import _tensors
 from pippin._features import Feature
-from pippin._library import call_out, check, lib
+from pippin._library import call_out, call_text, check, lib
 
 _NUMERICS = {"device": 0, "fast": 1}
 
@@ -96,6 +97,10 @@ class MLModel:
         """Names of the model's functions."""
         model = self._handle.value
         return [lib.ppn_model_function_name(model, i).decode() for i in range(lib.ppn_model_function_count(model))]
+
+    def structure(self):
+        """Functions, blocks and operations as dictionaries (ppn_model_structure in pippin/model.h)."""
+        return json.loads(call_text(lib.ppn_model_structure, self._handle.value))
 
     def make_state(self):
         """States for a sequence of predictions."""

@@ -1,6 +1,7 @@
 """coremltools' MLModel predicts through Pippin: small programs of its own builder, compared with NumPy."""
 
 import functools
+import pathlib
 import shutil
 import threading
 
@@ -317,3 +318,65 @@ def test_scaled_and_flexible_images():
     assert ranged.predict({"x": image_module.new("RGB", (5, 2))})["y"].shape == (1, 3, 2, 5)
     with pytest.raises(RuntimeError, match=r"Size \(6\) of dimension \(1\) is not in allowed range \(3\.\.5\)"):
         ranged.predict({"x": image_module.new("RGB", (6, 2))})
+
+
+def weighted():
+    """One weight, large enough for the blob file."""
+    weight = np.arange(64 * 64, dtype=np.float32).reshape(64, 64) / 4096
+
+    @mb.program(input_specs=[tensor((1, 64))], opset_version=ct.target.iOS16)
+    def program(x):
+        return mb.linear(x=x, weight=weight, name="y")
+
+    return convert(program, ct.target.iOS16), weight
+
+
+def test_assets_from_memory_and_path():
+    model, weight = weighted()
+    spec = model.get_spec().SerializeToString()
+    blob = pathlib.Path(model.weights_dir, "weight.bin").read_bytes()
+    asset = ct.models.model.MLModelAsset.from_memory(spec, {"weights/weight.bin": blob})
+    x = np.ones((1, 64), np.float32)
+    for asset in (asset, ct.models.model.MLModelAsset.from_path(model.package_path)):
+        loaded = ct.models.CompiledMLModel.from_asset(asset)
+        np.testing.assert_allclose(loaded.predict({"x": x})["y"], x @ weight.T, rtol=1e-5)
+        with pytest.raises(RuntimeError, match="no input 'z'"):
+            loaded.predict({"x": x, "z": x})
+    with pytest.raises(RuntimeError, match="weight.bin"):
+        ct.models.CompiledMLModel.from_asset(ct.models.model.MLModelAsset.from_memory(spec, {}))
+    with pytest.raises(RuntimeError, match="leads out of the model"):
+        ct.models.model.MLModelAsset.from_memory(spec, {"../weight.bin": blob})
+
+
+def test_structure_and_plan():
+    from coremltools.models.compute_device import MLCPUComputeDevice
+    from coremltools.models.compute_plan import MLComputePlan
+
+    model, _ = weighted()
+    plan = MLComputePlan.load_from_path(model.package_path)
+    function = plan.model_structure.program.functions["main"]
+    assert [value.name for value in function.inputs] == ["x"]
+    assert function.block.output_names == ["y"]
+    operations = {operation.operator_name: operation for operation in function.block.operations}
+    linear = operations["linear"]
+    assert [binding.name for binding in linear.inputs["x"].bindings] == ["x"]
+    weight = linear.inputs["weight"].bindings[0].name
+    assert weight in [o.outputs[0].name for o in function.block.operations if o.operator_name == "const"]
+    usage = plan.get_compute_device_usage_for_mlprogram_operation(linear)
+    assert isinstance(usage.preferred_compute_device, MLCPUComputeDevice)
+    assert plan.get_estimated_cost_for_mlprogram_operation(linear) is None
+
+
+@pytest.mark.parametrize("make, version", [
+    (lambda: pooling(ct.target.iOS15), 6),
+    (lambda: pooling(ct.target.iOS17), 8),
+    (lambda: counter(), 9),
+])
+def test_lowest_specification_version(make, version, tmp_path):
+    model = make()
+    assert model.get_spec().specificationVersion == version
+    spec = model.get_spec()
+    spec.specificationVersion = 10
+    path = str(tmp_path / "model.mlmodel")
+    ct.utils.save_spec(spec, path, auto_set_specification_version=True)
+    assert ct.utils.load_spec(path).specificationVersion == version

@@ -1,10 +1,13 @@
 """The module ``coremltools.libcoremlpython`` as coremltools uses it, on Pippin's engine."""
 
 import os
+import pathlib
+import tempfile
 import types
 
 from pippin import _library
 from pippin._model import MLModel
+from pippin.coremltools import _specification, _structure
 
 _MAXIMUM_SPECIFICATION_VERSION = 10  # iOS 26
 _COMPUTE_UNITS = ("ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE")
@@ -47,10 +50,10 @@ class _State:
 
 
 class _MLModelAssetProxy:
-    """A model that is not loaded yet."""
+    """A model that is not loaded yet: ``path``, and a temporary folder around it when it came from memory."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, folder=None):
+        self.path, self._folder = path, folder
 
 
 class _MLModelProxy:
@@ -92,6 +95,35 @@ class _MLModelProxy:
         return MLModelAsset(_MLModelAssetProxy(path))
 
     @staticmethod
+    def create_model_asset_from_memory(spec_data, blob_mapping):
+        """``blob_mapping``: contents by path below the model, such as ``weights/weight.bin``."""
+        from coremltools.models.model import MLModelAsset
+
+        folder = tempfile.TemporaryDirectory(prefix="pippin-asset-")
+        root = pathlib.Path(folder.name)
+        for name, data in {"model.mlmodel": spec_data, **blob_mapping}.items():
+            path = (root / name).resolve()
+            if root.resolve() not in path.parents:
+                raise RuntimeError(f"the path of a blob leads out of the model: {name}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return MLModelAsset(_MLModelAssetProxy(str(root / "model.mlmodel"), folder))
+
+    @staticmethod
+    def auto_set_specification_version(model):
+        return _specification.with_lowest_version(model)
+
+    @staticmethod
+    def get_model_structure(path):
+        return _structure.model_structure(_as_runtime_error(MLModel, path))
+
+    @staticmethod
+    def get_compute_plan(path, compute_units):
+        from coremltools.models.compute_plan import MLComputePlan
+
+        return MLComputePlan(_MLComputePlanProxy(_MLModelProxy.get_model_structure(path)))
+
+    @staticmethod
     def get_available_compute_devices():
         from coremltools.models.compute_device import MLCPUComputeDevice
 
@@ -116,7 +148,28 @@ class _MLNeuralEngineComputeDeviceProxy:
 
 
 class _MLComputePlanProxy:
-    """Where operations run."""
+    """Where operations run: on the CPU, all of them. Costs are not estimated."""
+
+    def __init__(self, model_structure=None):
+        self._structure = model_structure
+
+    @property
+    def model_structure(self):
+        return self._structure
+
+    def get_compute_device_usage_for_mlprogram_operation(self, operation):
+        from coremltools.models.compute_plan import MLComputePlanDeviceUsage
+
+        if operation.operator_name == "const":
+            return None
+        devices = _MLModelProxy.get_available_compute_devices()
+        return MLComputePlanDeviceUsage(devices[0], devices)
+
+    def get_compute_device_usage_for_neuralnetwork_layer(self, layer):
+        return None
+
+    def get_estimated_cost_for_mlprogram_operation(self, operation):
+        return None
 
 
 module = types.ModuleType("coremltools.libcoremlpython", "Core ML for coremltools, on Pippin's CPU engine.")
