@@ -6,8 +6,8 @@
 #include "pippin/pippin.h"
 #include "verbs.h"
 
-static const verb_t* const verbs[] = {&verb_lower,   &verb_run,     &verb_info,  &verb_dump,
-                                      &verb_extract, &verb_compile, &verb_doctor};
+static const verb_t* const verbs[] = {&verb_lower,   &verb_run,     &verb_info, &verb_dump,
+                                      &verb_extract, &verb_compile, &verb_ops,  &verb_doctor};
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 static void print_overview(FILE* out) {

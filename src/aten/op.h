@@ -68,6 +68,10 @@ typedef struct ppn_aten_op {
 
 // NULL when no such operator is known. Thread-safe.
 const ppn_aten_op_t* ppn_aten_op_find(ppn_string_view_t name);
+// Calls `visit` for every operator of the table, in the order of their names. It must not ask for
+// operators itself.
+typedef void (*ppn_aten_op_visitor_t)(void* context, const ppn_aten_op_t* op);
+void ppn_aten_op_visit_all(ppn_aten_op_visitor_t visit, void* context);
 int ppn_aten_parameter_index(const ppn_aten_op_t* op, const char* name);  // -1 when there is none
 
 // Sets node->op and rewrites node->arguments to one per schema parameter in schema order: bound by
@@ -163,6 +167,8 @@ ppn_status_t ppn_aten_decompose(ppn_exported_program_t* program, ppn_aten_keep_t
 // The edge-dialect steps that precede partitioning and emission: views → *_copy, scalars →
 // constants, mixed dtypes → casts, redundant copies removed (executorch.md 5.3).
 ppn_status_t ppn_aten_to_edge(ppn_exported_program_t* program) PPN_MUST_USE;
+// The operator that stands for a view there ("aten::view" → "aten::view_copy"), or NULL.
+const char* ppn_aten_view_copy(const char* op_name);
 // Gives nodes and values the names that ExecuTorch's edge programs have ("aten_linear_default_1").
 ppn_status_t ppn_aten_name_edge_values(ppn_exported_program_t* program) PPN_MUST_USE;
 

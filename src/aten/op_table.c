@@ -86,6 +86,15 @@ const ppn_aten_op_t* ppn_aten_op_find(ppn_string_view_t name) {
   return op;
 }
 
+void ppn_aten_op_visit_all(ppn_aten_op_visitor_t visit, void* context) {
+  pthread_mutex_lock(&table_mutex);
+  for (size_t i = 0; index_lines() && i < schema_line_count; ++i) {
+    const ppn_aten_op_t* op = parse_line(schema_lines[i]);
+    if (op) visit(context, op);
+  }
+  pthread_mutex_unlock(&table_mutex);
+}
+
 int ppn_aten_parameter_index(const ppn_aten_op_t* op, const char* name) {
   for (uint32_t i = 0; i < op->parameter_count; ++i) {
     if (strcmp(op->parameters[i].name, name) == 0) return (int)i;

@@ -32,16 +32,21 @@ static const struct {
     {"aten::view.dtype", "aten::view_copy.dtype"},
 };
 
-static ppn_status_t copy_instead_of_view(ppn_node_t* node) {
+const char* ppn_aten_view_copy(const char* op_name) {
   for (size_t i = 0; i < PPN_COUNT_OF(view_copies); ++i) {
-    if (strcmp(node->target, view_copies[i].name) != 0) continue;
-    node->target = view_copies[i].copy;
-    PPN_RETURN_IF_ERROR(ppn_aten_bind(node));
-    // A copy is laid out anew.
-    for (uint32_t j = 0; j < node->output_count; ++j) {
-      if (node->outputs[j]) node->outputs[j]->tensor.strides = NULL;
-    }
-    break;
+    if (strcmp(op_name, view_copies[i].name) == 0) return view_copies[i].copy;
+  }
+  return NULL;
+}
+
+static ppn_status_t copy_instead_of_view(ppn_node_t* node) {
+  const char* copy = ppn_aten_view_copy(node->target);
+  if (!copy) return ppn_status_ok();
+  node->target = copy;
+  PPN_RETURN_IF_ERROR(ppn_aten_bind(node));
+  // A copy is laid out anew.
+  for (uint32_t i = 0; i < node->output_count; ++i) {
+    if (node->outputs[i]) node->outputs[i]->tensor.strides = NULL;
   }
   return ppn_status_ok();
 }

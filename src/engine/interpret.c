@@ -257,7 +257,7 @@ static ppn_status_t run_single(ppn_engine_interpreter_t* interpreter,
 static ppn_status_t run_unplanned(ppn_engine_interpreter_t* interpreter,
                                   const ppn_mil_operation_t* operation) {
   uint64_t start = ppn_engine_now();
-  PPN_RETURN_IF_ERROR(ppn_engine_is_structural(operation)
+  PPN_RETURN_IF_ERROR(ppn_engine_is_structural(operation->op->type)
                           ? ppn_engine_run_structural(interpreter, operation)
                           : run_single(interpreter, operation));
   const ppn_engine_hooks_t* hooks = &interpreter->hooks;

@@ -22,7 +22,7 @@ static void collect_missing(const ppn_mil_block_t* block, ppn_buffer_t* missing)
     for (uint32_t i = 0; i < operation->block_count; ++i) {
       collect_missing(operation->blocks[i], missing);
     }
-    if (ppn_engine_is_structural(operation)) continue;
+    if (ppn_engine_is_structural(operation->op->type)) continue;
     if (!ppn_engine_kernel_find(operation->op->type)) add_once(missing, operation->op->type);
   }
 }

@@ -11,10 +11,12 @@ typedef struct cloner {
   ppn_pointer_map_t wanted;  // originals that the rest of the block uses
 } cloner_t;
 
-bool ppn_engine_is_structural(const ppn_mil_operation_t* operation) {
-  const char* type = operation->op->type;
-  return operation->block_count > 0 || strcmp(type, "make_list") == 0 ||
-         strncmp(type, "list_", 5) == 0 || strcmp(type, "classify") == 0;
+bool ppn_engine_is_structural(const char* type) {
+  static const char* const types[] = {"cond", "while_loop", "make_list", "classify"};
+  for (size_t i = 0; i < PPN_COUNT_OF(types); ++i) {
+    if (strcmp(type, types[i]) == 0) return true;
+  }
+  return strncmp(type, "list_", 5) == 0;
 }
 
 static ppn_status_t record(cloner_t* cloner, const ppn_mil_value_t* original,
@@ -118,7 +120,7 @@ static ppn_status_t clone_operation(cloner_t* cloner, const ppn_mil_operation_t*
   ppn_mil_value_t **values, **constants;
   bool is_folded = false;
   *out_done = false;
-  if (ppn_engine_is_structural(original)) return ppn_status_ok();
+  if (ppn_engine_is_structural(original->op->type)) return ppn_status_ok();
   PPN_ARENA_NEW(cloner->arena, original->output_count, &values);
   PPN_ARENA_NEW(cloner->arena, original->output_count, &constants);
   PPN_RETURN_IF_ERROR(emit(cloner, original, values));

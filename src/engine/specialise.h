@@ -48,9 +48,9 @@ ppn_status_t ppn_engine_specialise(const ppn_engine_specialise_request_t* reques
                                    ppn_engine_specialisation_t* out) PPN_MUST_USE;
 void ppn_engine_specialisation_release(ppn_engine_specialisation_t* specialisation);
 
-// True for operations that the interpreter of blocks executes itself (engine/interpret.h): no
-// kernel exists.
-bool ppn_engine_is_structural(const ppn_mil_operation_t* operation);
+// True for types of operations that the interpreter of blocks executes itself
+// (engine/interpret.h): no kernel exists.
+bool ppn_engine_is_structural(const char* type);
 
 // Computes an operation's results now when they are known (engine/fold.c): it is removed and
 // `out_constants` are values for its results. `*out_folded` is false when it must be executed.

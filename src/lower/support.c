@@ -10,10 +10,6 @@ typedef struct check {
   bool failed;
 } check_t;
 
-static int ios_version(ppn_mil_opset_t opset) {
-  return opset >= PPN_MIL_OPSET_IOS26 ? 26 : (int)opset + 10;
-}
-
 static void check_value(void* context, ppn_value_t** slot) {
   check_t* check = context;
   const ppn_value_t* value = *slot;
@@ -52,8 +48,9 @@ bool ppn_lower_is_supported(const ppn_node_t* node, const ppn_lower_options_t* o
   const ppn_lower_row_t* row = ppn_lower_row_find(node->target);
   if (!row) return ppn_row_refuse(reason, "no lowering of %s to Core ML", node->target);
   if (row->since && options->minimum_opset && options->minimum_opset < row->since) {
-    return ppn_row_refuse(reason, "needs iOS %d (target is iOS %d)", ios_version(row->since),
-                          ios_version(options->minimum_opset));
+    return ppn_row_refuse(reason, "needs iOS %d (target is iOS %d)",
+                          ppn_mil_opset_ios_version(row->since),
+                          ppn_mil_opset_ios_version(options->minimum_opset));
   }
   check_t check = {row, reason, false};
   for (uint32_t i = 0; i < node->argument_count && !check.failed; i++) {

@@ -238,6 +238,10 @@ void ppn_mil_program_print(ppn_mil_program_t* program, int64_t max_elements, ppn
 // Serialised name of an opset ("CoreML7") and back (0 when unknown); specification version.
 const char* ppn_mil_opset_name(ppn_mil_opset_t opset);
 ppn_mil_opset_t ppn_mil_opset_from_name(ppn_string_view_t name);
+// The release of iOS that has the opset. After iOS 18 comes iOS 26.
+static inline int ppn_mil_opset_ios_version(ppn_mil_opset_t opset) {
+  return opset >= PPN_MIL_OPSET_IOS26 ? 26 : (int)opset + 10;
+}
 static inline int ppn_mil_opset_specification_version(ppn_mil_opset_t opset) {
   return (int)opset + 1;
 }

@@ -62,6 +62,10 @@ int ppn_mil_parameter_index(const ppn_mil_op_t* op, ppn_string_view_t name);
 // The earliest opset with an op of this type; 0 when there is none.
 ppn_mil_opset_t ppn_mil_op_since(ppn_string_view_t type);
 
+// Calls `visit` for the first version of every op, family by family.
+typedef void (*ppn_mil_op_visitor_t)(void* context, const ppn_mil_op_t* op);
+void ppn_mil_op_visit_all(ppn_mil_op_visitor_t visit, void* context);
+
 // Binds constants to optional parameters that are not given and have a default (mil/defaults.c).
 // Errors: INVALID_ARGUMENT naming a required parameter that is missing.
 ppn_status_t ppn_mil_operation_add_defaults(ppn_mil_builder_t* builder,

@@ -55,3 +55,14 @@ ppn_mil_opset_t ppn_mil_op_since(ppn_string_view_t type) {
   const ppn_mil_op_t* op = ppn_string_map_get(&map, type);
   return op ? op->since : (ppn_mil_opset_t)0;
 }
+
+void ppn_mil_op_visit_all(ppn_mil_op_visitor_t visit, void* context) {
+  for (size_t i = 0; i < PPN_COUNT_OF(families); i++) {
+    const char* previous = "";
+    for (uint32_t j = 0; j < families[i]->count; j++) {
+      const ppn_mil_op_t* op = &families[i]->ops[j];
+      if (strcmp(op->type, previous) != 0) visit(context, op);
+      previous = op->type;
+    }
+  }
+}
