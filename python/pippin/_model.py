@@ -98,6 +98,10 @@ class MLModel:
         model = self._handle.value
         return [lib.ppn_model_function_name(model, i).decode() for i in range(lib.ppn_model_function_count(model))]
 
+    def compile(self, path):
+        """Writes the folder ``path`` (``.mlmodelc``) that Core ML's compiler would make of the model."""
+        check(lib.ppn_model_compile(self._handle.value, os.fsencode(path)))
+
     def structure(self):
         """Functions, blocks and operations as dictionaries (ppn_model_structure in pippin/model.h)."""
         return json.loads(call_text(lib.ppn_model_structure, self._handle.value))

@@ -224,6 +224,7 @@ FUNCTIONS = {
     "ppn_model_instance_free": (None, [_POINTER]),
     "ppn_model_instance_use_state": (_STATUS, [_POINTER, _POINTER]),
     "ppn_model_predict": (_STATUS, [_POINTER, ctypes.POINTER(Tensor), _SIZE, ctypes.POINTER(Tensor), _SIZE]),
+    "ppn_model_compile": (_STATUS, [_POINTER, _TEXT]),
     "ppn_model_structure": (_STATUS, [_POINTER, _OUT]),
     "ppn_model_state_create": (_STATUS, [_POINTER, _TEXT, _OUT]),
     "ppn_model_state_free": (None, [_POINTER]),

@@ -380,3 +380,18 @@ def test_lowest_specification_version(make, version, tmp_path):
     path = str(tmp_path / "model.mlmodel")
     ct.utils.save_spec(spec, path, auto_set_specification_version=True)
     assert ct.utils.load_spec(path).specificationVersion == version
+
+
+def test_compiled_models(tmp_path):
+    model, _ = weighted()
+    path = pathlib.Path(model.get_compiled_model_path())
+    assert path.suffix == ".mlmodelc" and model.get_compiled_model_path() == str(path)
+    text = (path / "model.mil").read_text()
+    assert "BLOBFILE(path = " in text and "@model_path/weights/weight.bin" in text
+    target = str(tmp_path / "compiled.mlmodelc")
+    assert ct.models.utils.compile_model(model.package_path, target) == target
+    assert (tmp_path / "compiled.mlmodelc" / "model.mil").read_text() == text
+    with pytest.raises(RuntimeError, match="Error compiling model"):
+        ct.models.utils.compile_model(str(tmp_path / "missing.mlpackage"))
+    del model
+    assert not path.exists()

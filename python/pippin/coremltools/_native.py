@@ -56,6 +56,10 @@ class _MLModelAssetProxy:
         self.path, self._folder = path, folder
 
 
+def _compiled_name(path):
+    return pathlib.Path(path).stem + ".mlmodelc"
+
+
 class _MLModelProxy:
     """A loaded model: what stands behind coremltools' MLModel and CompiledMLModel. Compute units and hints are accepted;
     the engine has one unit, the CPU."""
@@ -64,6 +68,7 @@ class _MLModelProxy:
         if compute_units not in _COMPUTE_UNITS:
             raise RuntimeError(f"compute units are one of {', '.join(_COMPUTE_UNITS)}, not {compute_units}")
         self._path = asset.path if asset is not None else path
+        self._compiled = None
         self._model = _as_runtime_error(
             lambda: MLModel(self._path, function_name or None, numerics=_numerics[0]), context="Error compiling model")
 
@@ -75,6 +80,22 @@ class _MLModelProxy:
 
     def newState(self):  # noqa: N802
         return _State(_as_runtime_error(self._model.make_state))
+
+    def get_compiled_model_path(self):
+        """The compiled model, made when it is first asked for; it goes away with the proxy."""
+        if self._path.rstrip("/").endswith(".mlmodelc"):
+            return self._path
+        if self._compiled is None:
+            self._compiled = tempfile.TemporaryDirectory(prefix="pippin-compiled-")
+            _as_runtime_error(self._model.compile, os.path.join(self._compiled.name, _compiled_name(self._path)))
+        return os.path.join(self._compiled.name, _compiled_name(self._path))
+
+    @staticmethod
+    def compileModel(path):  # noqa: N802
+        """Compiles a package into a temporary folder, which is the caller's."""
+        compiled = os.path.join(tempfile.mkdtemp(prefix="pippin-compiled-"), _compiled_name(path))
+        _as_runtime_error(lambda: MLModel(path).compile(compiled), context="Error compiling model")
+        return compiled
 
     def get_load_duration_in_nano_seconds(self):
         return self._model.load_duration
