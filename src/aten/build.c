@@ -33,6 +33,40 @@ bool ppn_build_bool(const ppn_build_t* build, const char* name, bool fallback) {
   return ppn_build_int(build, name, fallback) != 0;
 }
 
+double ppn_build_number(const ppn_build_t* build, const char* name, double fallback) {
+  const ppn_argument_t* argument = ppn_node_argument(build->node, name);
+  double value;
+  return argument && ppn_argument_as_double(argument, &value) ? value : fallback;
+}
+
+bool ppn_build_ints(const ppn_build_t* build, const char* name, int64_t* out, uint32_t count) {
+  const ppn_argument_t* argument = ppn_node_argument(build->node, name);
+  int64_t values[MAXIMUM_RANK];
+  uint32_t found = 1;
+  if (!argument || (!ppn_argument_as_ints(argument, values, MAXIMUM_RANK, &found) &&
+                    !ppn_argument_as_int(argument, values))) {
+    return false;
+  }
+  if (found != count && found != 1) return false;
+  for (uint32_t i = 0; i < count; ++i) out[i] = values[found == 1 ? 0 : i];
+  return true;
+}
+
+bool ppn_build_axes(const ppn_build_t* build, const char* name, int rank, int64_t* out,
+                    uint32_t* out_count) {
+  const ppn_argument_t* argument = ppn_node_argument(build->node, name);
+  uint32_t count = 0;
+  if (argument && argument->kind != PPN_ARGUMENT_NONE &&
+      !ppn_argument_as_ints(argument, out, MAXIMUM_RANK, &count)) {
+    if (!ppn_argument_as_int(argument, out)) return false;
+    count = 1;
+  }
+  for (uint32_t i = 0; i < count; ++i) out[i] += out[i] < 0 ? rank : 0;
+  for (int i = 0; count == 0 && i < rank; ++i) out[i] = i;
+  *out_count = rank == 0 ? 0 : count ? count : (uint32_t)rank;
+  return true;
+}
+
 int ppn_build_axis(const ppn_build_t* build, const char* name, int64_t fallback, int rank) {
   int64_t axis = ppn_build_int(build, name, fallback);
   return (int)(axis < 0 ? axis + rank : axis);
@@ -101,22 +135,40 @@ ppn_value_t* ppn_build_unary(ppn_build_t* build, const char* op, ppn_value_t* se
   return ppn_build_typed(build, op, arguments, 1, &self->tensor);
 }
 
+// The sizes of `a` and `b` broadcast against each other; the rank.
+static int broadcast(const ppn_tensor_meta_t* a, const ppn_tensor_meta_t* b, ppn_dim_t* out) {
+  int rank = a->rank > b->rank ? a->rank : b->rank;
+  for (int i = 0; i < rank; ++i) {
+    int in_a = i - (rank - a->rank), in_b = i - (rank - b->rank);
+    out[i] = in_a < 0 ? b->sizes[in_b] : a->sizes[in_a];
+    if (in_a >= 0 && in_b >= 0 && ppn_dim_is(out[i], 1)) out[i] = b->sizes[in_b];
+  }
+  return rank;
+}
+
 ppn_value_t* ppn_build_binary(ppn_build_t* build, const char* op, ppn_value_t* self,
                               ppn_value_t* other, ppn_dtype_t dtype) {
   if (build->status) return NULL;
-  const ppn_tensor_meta_t *a = &self->tensor, *b = &other->tensor;
-  int rank = a->rank > b->rank ? a->rank : b->rank;
   ppn_dim_t sizes[MAXIMUM_RANK];
-  for (int i = 0; i < rank; ++i) {
-    int in_a = i - (rank - a->rank), in_b = i - (rank - b->rank);
-    sizes[i] = in_a < 0 ? b->sizes[in_b] : a->sizes[in_a];
-    if (in_a >= 0 && in_b >= 0 && ppn_dim_is(sizes[i], 1)) sizes[i] = b->sizes[in_b];
+  int rank = broadcast(&self->tensor, &other->tensor, sizes);
+  if (dtype == PPN_DTYPE_INVALID) {
+    dtype = ppn_dtype_promote(self->tensor.dtype, other->tensor.dtype);
   }
-  if (dtype == PPN_DTYPE_INVALID) dtype = ppn_dtype_promote(a->dtype, b->dtype);
   ppn_tensor_meta_t meta = ppn_build_meta(build, dtype, rank, sizes);
-  ppn_argument_t arguments[] = {ppn_argument_value("self", self),
-                                ppn_argument_value("other", other)};
-  return ppn_build_typed(build, op, arguments, 2, &meta);
+  return ppn_build_op(build, op, &meta, ppn_argument_value("self", self),
+                      ppn_argument_value(strstr(op, "pow") ? "exponent" : "other", other));
+}
+
+ppn_value_t* ppn_build_where(ppn_build_t* build, ppn_value_t* condition, ppn_value_t* self,
+                             ppn_value_t* other) {
+  if (build->status) return NULL;
+  ppn_dim_t both[MAXIMUM_RANK], sizes[MAXIMUM_RANK];
+  ppn_tensor_meta_t operands = {.rank = broadcast(&self->tensor, &other->tensor, both),
+                                .sizes = both};
+  int rank = broadcast(&condition->tensor, &operands, sizes);
+  ppn_tensor_meta_t meta = ppn_build_meta(build, self->tensor.dtype, rank, sizes);
+  return ppn_build_op(build, "aten::where.self", &meta, ppn_argument_value("condition", condition),
+                      ppn_argument_value("self", self), ppn_argument_value("other", other));
 }
 
 ppn_value_t* ppn_build_scalar(ppn_build_t* build, const char* op, ppn_value_t* self, double number,
@@ -125,8 +177,10 @@ ppn_value_t* ppn_build_scalar(ppn_build_t* build, const char* op, ppn_value_t* s
   ppn_tensor_meta_t meta = self->tensor;
   if (dtype != PPN_DTYPE_INVALID) meta.dtype = dtype;
   const char* name = strstr(op, "pow") ? "exponent" : "other";
-  ppn_argument_t arguments[] = {ppn_argument_value("self", self), ppn_argument_float(name, number)};
-  return ppn_build_typed(build, op, arguments, 2, &meta);
+  bool is_integer = !ppn_dtype_is_float(self->tensor.dtype) && number == (double)(int64_t)number;
+  return ppn_build_op(
+      build, op, &meta, ppn_argument_value("self", self),
+      is_integer ? ppn_argument_int(name, (int64_t)number) : ppn_argument_float(name, number));
 }
 
 static ppn_value_t* resize(ppn_build_t* build, const char* op, ppn_value_t* self,
@@ -215,4 +269,60 @@ ppn_value_t* ppn_build_matrix_product(ppn_build_t* build, ppn_value_t* a, ppn_va
   ppn_tensor_meta_t meta = ppn_build_meta(build, a->tensor.dtype, rank, sizes);
   ppn_argument_t arguments[] = {ppn_argument_value("self", a), ppn_argument_value("mat2", b)};
   return ppn_build_typed(build, rank == 3 ? "aten::bmm" : "aten::mm", arguments, 2, &meta);
+}
+
+static ppn_value_t* without_dim(ppn_build_t* build, const char* op, ppn_value_t* self, int dim,
+                                ppn_argument_t index) {
+  if (build->status) return NULL;
+  ppn_dim_t sizes[MAXIMUM_RANK];
+  int rank = 0;
+  for (int i = 0; i < self->tensor.rank; ++i) {
+    if (i != dim) sizes[rank++] = self->tensor.sizes[i];
+  }
+  ppn_tensor_meta_t meta = ppn_build_meta(build, self->tensor.dtype, rank, sizes);
+  ppn_argument_t arguments[] = {ppn_argument_value("self", self), ppn_argument_int("dim", dim),
+                                index};
+  return ppn_build_typed(build, op, arguments, index.kind == PPN_ARGUMENT_NONE ? 2 : 3, &meta);
+}
+
+ppn_value_t* ppn_build_squeeze(ppn_build_t* build, ppn_value_t* self, int dim) {
+  return without_dim(build, "aten::squeeze.dim", self, dim, ppn_argument_none(""));
+}
+
+ppn_value_t* ppn_build_select(ppn_build_t* build, ppn_value_t* self, int dim, int64_t index) {
+  return without_dim(build, "aten::select.int", self, dim, ppn_argument_int("index", index));
+}
+
+ppn_value_t* ppn_build_reduce(ppn_build_t* build, const char* op, ppn_value_t* self,
+                              const int64_t* dims, uint32_t count, bool keepdim) {
+  if (build->status) return NULL;
+  ppn_dim_t sizes[MAXIMUM_RANK];
+  int rank = 0;
+  for (int i = 0; i < self->tensor.rank; ++i) {
+    bool is_reduced = false;
+    for (uint32_t j = 0; j < count; ++j) is_reduced |= dims[j] == i;
+    if (is_reduced && !keepdim) continue;
+    sizes[rank++] = is_reduced ? ppn_dim_static(1) : self->tensor.sizes[i];
+  }
+  ppn_tensor_meta_t meta = ppn_build_meta(build, self->tensor.dtype, rank, sizes);
+  return ppn_build_op(build, op, &meta, ppn_argument_value("self", self),
+                      ppn_argument_ints(build->emitter->graph->arena, "dim", dims, count),
+                      ppn_argument_bool("keepdim", keepdim));
+}
+
+ppn_value_t* ppn_build_cat(ppn_build_t* build, ppn_value_t* const* values, uint32_t count,
+                           int dim) {
+  if (build->status) return NULL;
+  ppn_dim_t sizes[MAXIMUM_RANK], total = ppn_dim_static(0);
+  const ppn_tensor_meta_t* first = &values[0]->tensor;
+  for (int i = 0; i < first->rank; ++i) sizes[i] = first->sizes[i];
+  for (uint32_t i = 0; i < count && !build->status; ++i) {
+    build->status =
+        ppn_dim_add(build->emitter->graph->symbols, total, values[i]->tensor.sizes[dim], &total);
+  }
+  sizes[dim] = total;
+  ppn_tensor_meta_t meta = ppn_build_meta(build, first->dtype, first->rank, sizes);
+  return ppn_build_op(build, "aten::cat", &meta,
+                      ppn_argument_values(build->emitter->graph->arena, "tensors", values, count),
+                      ppn_argument_int("dim", dim));
 }

@@ -42,6 +42,12 @@ ppn_value_t* ppn_build_tensor(const ppn_build_t* build, const char* name);
 ppn_argument_t ppn_build_argument(const ppn_build_t* build, const char* name);
 int64_t ppn_build_int(const ppn_build_t* build, const char* name, int64_t fallback);
 bool ppn_build_bool(const ppn_build_t* build, const char* name, bool fallback);
+double ppn_build_number(const ppn_build_t* build, const char* name, double fallback);
+// Literal integers, of which a single one stands for `count`; false when they are symbolic or none.
+bool ppn_build_ints(const ppn_build_t* build, const char* name, int64_t* out, uint32_t count);
+// Dimensions, counted from the start; all of them when None or empty. False when not literal.
+bool ppn_build_axes(const ppn_build_t* build, const char* name, int rank, int64_t* out,
+                    uint32_t* out_count);
 // A dimension counted from the end is made one from the start.
 int ppn_build_axis(const ppn_build_t* build, const char* name, int64_t fallback, int rank);
 ppn_value_t* ppn_build_result(const ppn_build_t* build, uint32_t index);
@@ -51,6 +57,10 @@ ppn_value_t* ppn_build_result(const ppn_build_t* build, uint32_t index);
 // Any operator with one result of the given type.
 ppn_value_t* ppn_build_typed(ppn_build_t* build, const char* op, const ppn_argument_t* arguments,
                              uint32_t count, const ppn_tensor_meta_t* meta);
+// The same with the arguments listed: ppn_build_op(build, "aten::glu", meta, self, dim).
+#define ppn_build_op(build, op, meta, ...)                              \
+  ppn_build_typed((build), (op), (const ppn_argument_t[]){__VA_ARGS__}, \
+                  PPN_COUNT_OF(((const ppn_argument_t[]){__VA_ARGS__})), (meta))
 // op(self): the same type.
 ppn_value_t* ppn_build_unary(ppn_build_t* build, const char* op, ppn_value_t* self);
 // op(self, other): sizes broadcast; `dtype` INVALID: the promoted one.
@@ -59,6 +69,16 @@ ppn_value_t* ppn_build_binary(ppn_build_t* build, const char* op, ppn_value_t* s
 // op(self, number): the type of self, or `dtype`.
 ppn_value_t* ppn_build_scalar(ppn_build_t* build, const char* op, ppn_value_t* self, double number,
                               ppn_dtype_t dtype);
+// where(condition, self, other): sizes broadcast, the type is self's.
+ppn_value_t* ppn_build_where(ppn_build_t* build, ppn_value_t* condition, ppn_value_t* self,
+                             ppn_value_t* other);
+// A reduction op(self, dim, keepdim) over the given dimensions, which are counted from the start.
+ppn_value_t* ppn_build_reduce(ppn_build_t* build, const char* op, ppn_value_t* self,
+                              const int64_t* dims, uint32_t count, bool keepdim);
+// cat(tensors, dim). Errors: UNSUPPORTED when sizes that are not fixed cannot be added up.
+ppn_value_t* ppn_build_cat(ppn_build_t* build, ppn_value_t* const* values, uint32_t count, int dim);
+ppn_value_t* ppn_build_squeeze(ppn_build_t* build, ppn_value_t* self, int dim);
+ppn_value_t* ppn_build_select(ppn_build_t* build, ppn_value_t* self, int dim, int64_t index);
 ppn_value_t* ppn_build_view(ppn_build_t* build, ppn_value_t* self, const ppn_build_size_t* sizes,
                             int rank);
 ppn_value_t* ppn_build_expand(ppn_build_t* build, ppn_value_t* self, const ppn_build_size_t* sizes,

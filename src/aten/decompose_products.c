@@ -156,31 +156,65 @@ static ppn_status_t matmul(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
 
 // ---- Convolutions ----
 
+// The padding that padding="same" or "valid" stands for. Where the two sides differ, the input
+// grows behind first. False when a size that is needed is not fixed.
+static bool resolve_padding(ppn_build_t* build, const char* mode, ppn_value_t** input,
+                            uint32_t spatial, int64_t* pads) {
+  int64_t dilation[3] = {1, 1, 1}, behind[6] = {0};
+  bool is_uneven = false;
+  const ppn_value_t* weight = ppn_build_tensor(build, "weight");
+  if (strcmp(mode, "same") != 0) return true;
+  if (!ppn_build_ints(build, "dilation", dilation, spatial)) return false;
+  for (uint32_t i = 0; i < spatial; ++i) {
+    ppn_dim_t size = weight->tensor.sizes[2 + i];
+    if (!ppn_dim_is_static(size)) return false;
+    int64_t total = (size.value - 1) * dilation[i];
+    pads[i] = total / 2;
+    behind[2 * (spatial - 1 - i) + 1] = total % 2;
+    is_uneven |= total % 2 != 0;
+  }
+  if (!is_uneven) return true;
+  ppn_dim_t sizes[5];
+  for (uint32_t i = 0; i < spatial + 2; ++i) {
+    sizes[i] = (*input)->tensor.sizes[i];
+    int64_t added = i < 2 ? 0 : behind[2 * (spatial + 1 - i) + 1];
+    if (!build->status) {
+      build->status =
+          ppn_dim_add(build->emitter->graph->symbols, sizes[i], ppn_dim_static(added), &sizes[i]);
+    }
+  }
+  ppn_tensor_meta_t meta = ppn_build_meta(build, (*input)->tensor.dtype, (int)spatial + 2, sizes);
+  *input = ppn_build_op(build, "aten::constant_pad_nd", &meta, ppn_argument_value("self", *input),
+                        ppn_argument_ints(build->emitter->graph->arena, "pad", behind, 2 * spatial),
+                        ppn_argument_int("value", 0));
+  return true;
+}
+
 static ppn_status_t convolve(ppn_aten_emitter_t* emitter, ppn_node_t* node, bool is_transposed) {
   ppn_build_t build = ppn_build_start(emitter, node);
   ppn_value_t *input = ppn_build_tensor(&build, "input"), *result = ppn_build_result(&build, 0);
   uint32_t spatial = (uint32_t)ppn_build_tensor(&build, "weight")->tensor.rank - 2;
-  if ((uint32_t)input->tensor.rank != spatial + 2) return ppn_status_ok();
   int64_t zeros[3] = {0, 0, 0}, pads[3] = {0, 0, 0};
   ppn_argument_t padding = ppn_build_argument(&build, "padding");
   ppn_arena_t* arena = emitter->graph->arena;
+  if (spatial < 1 || spatial > 3) return ppn_status_ok();
+  ppn_tensor_meta_t meta = result->tensor;
+  bool is_unbatched = (uint32_t)input->tensor.rank == spatial + 1;
+  if (is_unbatched) {
+    ppn_dim_t sizes[5] = {ppn_dim_static(1)};
+    for (uint32_t i = 0; i < spatial + 1; ++i) sizes[i + 1] = result->tensor.sizes[i];
+    meta = ppn_build_meta(&build, meta.dtype, (int)spatial + 2, sizes);
+    input = ppn_build_unsqueeze(&build, input, 0);
+    if (build.status) return build.status;
+  }
   if (padding.kind == PPN_ARGUMENT_STRING) {
-    int64_t kernel[3], dilation[3] = {1, 1, 1};
-    uint32_t count;
-    ppn_argument_t dilations = ppn_build_argument(&build, "dilation");
-    if (!ppn_argument_as_ints(&dilations, dilation, 3, &count)) return ppn_status_ok();
-    for (uint32_t i = 0; i < spatial && strcmp(padding.u.string, "same") == 0; ++i) {
-      ppn_dim_t size = ppn_build_tensor(&build, "weight")->tensor.sizes[2 + i];
-      kernel[i] = (size.value - 1) * dilation[i];
-      if (!ppn_dim_is_static(size) || kernel[i] % 2) return ppn_status_ok();
-      pads[i] = kernel[i] / 2;
-    }
+    if (!resolve_padding(&build, padding.u.string, &input, spatial, pads)) return build.status;
     padding = ppn_argument_ints(arena, "padding", pads, spatial);
   }
   ppn_argument_t output_padding = is_transposed
                                       ? ppn_build_argument(&build, "output_padding")
                                       : ppn_argument_ints(arena, "output_padding", zeros, spatial);
-  ppn_argument_t arguments[] = {ppn_build_argument(&build, "input"),
+  ppn_argument_t arguments[] = {ppn_argument_value("input", input),
                                 ppn_build_argument(&build, "weight"),
                                 ppn_build_argument(&build, "bias"),
                                 ppn_build_argument(&build, "stride"),
@@ -189,7 +223,8 @@ static ppn_status_t convolve(ppn_aten_emitter_t* emitter, ppn_node_t* node, bool
                                 ppn_argument_bool("transposed", is_transposed),
                                 output_padding,
                                 ppn_build_argument(&build, "groups")};
-  ppn_value_t* value = ppn_build_typed(&build, "aten::convolution", arguments, 9, &result->tensor);
+  ppn_value_t* value = ppn_build_typed(&build, "aten::convolution", arguments, 9, &meta);
+  if (is_unbatched) value = ppn_build_squeeze(&build, value, 0);
   return ppn_build_finish(&build, value);
 }
 
@@ -285,6 +320,25 @@ static ppn_status_t attention(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   return ppn_build_finish(&build, product(&build, softmax_last(&build, scores), value));
 }
 
+// ---- Distances ----
+
+static ppn_status_t cdist(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_argument_t arguments[] = {ppn_build_argument(&build, "x1"), ppn_build_argument(&build, "x2"),
+                                ppn_build_argument(&build, "p"),
+                                ppn_build_argument(&build, "compute_mode")};
+  return ppn_build_finish(&build, ppn_build_typed(&build, "aten::_cdist_forward", arguments, 4,
+                                                  &ppn_build_result(&build, 0)->tensor));
+}
+
+static ppn_status_t pdist(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_argument_t arguments[] = {ppn_build_argument(&build, "self"),
+                                ppn_build_argument(&build, "p")};
+  return ppn_build_finish(&build, ppn_build_typed(&build, "aten::_pdist_forward", arguments, 2,
+                                                  &ppn_build_result(&build, 0)->tensor));
+}
+
 static const ppn_aten_row_t rows[] = {
     {"aten::linear", NULL, linear, NULL},
     {"aten::matmul", NULL, matmul, NULL},
@@ -298,5 +352,7 @@ static const ppn_aten_row_t rows[] = {
     {"aten::conv_transpose2d.input", NULL, transposed_convolution, NULL},
     {"aten::conv_transpose3d.input", NULL, transposed_convolution, NULL},
     {"aten::scaled_dot_product_attention", NULL, attention, NULL},
+    {"aten::cdist", NULL, cdist, NULL},
+    {"aten::pdist", NULL, pdist, NULL},
 };
 const ppn_aten_family_t ppn_aten_products = {rows, PPN_COUNT_OF(rows)};

@@ -1,6 +1,4 @@
 // Decompositions of operators that move elements, make or convert tensors.
-#include <string.h>
-
 #include "aten/build.h"
 #include "aten/rows.h"
 
@@ -197,47 +195,6 @@ static ppn_status_t arange(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
       &build, ppn_build_typed(&build, "aten::arange.start_step", arguments, 4, &result->tensor));
 }
 
-// ---- Other spellings ----
-
-static const struct {
-  const char *name, *other;
-} spellings[] = {
-    {"aten::__and__.Tensor", "aten::bitwise_and.Tensor"},
-    {"aten::__or__.Tensor", "aten::bitwise_or.Tensor"},
-    {"aten::__xor__.Tensor", "aten::bitwise_xor.Tensor"},
-    {"aten::true_divide.Tensor", "aten::div.Tensor"},
-    {"aten::concat", "aten::cat"},
-    {"aten::clip", "aten::clamp"},
-    {"aten::_unsafe_view", "aten::view"},
-    {"aten::swapaxes", "aten::transpose.int"},
-    {"aten::greater.Tensor", "aten::gt.Tensor"},
-    {"aten::less.Tensor", "aten::lt.Tensor"},
-    {"aten::arctan2", "aten::atan2"},
-    {"aten::absolute", "aten::abs"},
-    {"aten::negative", "aten::neg"},
-    {"aten::multiply.Tensor", "aten::mul.Tensor"},
-    {"aten::subtract.Tensor", "aten::sub.Tensor"},
-    {"aten::divide.Tensor", "aten::div.Tensor"},
-};
-
-// Both have the same parameters in the same order.
-static ppn_status_t respell(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
-  ppn_build_t build = ppn_build_start(emitter, node);
-  for (size_t i = 0; i < PPN_COUNT_OF(spellings); ++i) {
-    if (strcmp(node->target, spellings[i].name) != 0) continue;
-    const ppn_aten_op_t* other = ppn_aten_op_find(ppn_sv(spellings[i].other));
-    ppn_argument_t arguments[8];
-    for (uint32_t j = 0; other && j < node->argument_count && j < other->parameter_count; ++j) {
-      arguments[j] = node->arguments[j];
-      arguments[j].name = other->parameters[j].name;
-    }
-    return ppn_build_finish(
-        &build, ppn_build_typed(&build, spellings[i].other, arguments, node->argument_count,
-                                &ppn_build_result(&build, 0)->tensor));
-  }
-  return ppn_status_ok();
-}
-
 static const ppn_aten_row_t rows[] = {
     {"aten::reshape", NULL, reshape, NULL},
     {"aten::flatten.using_ints", NULL, to_view, NULL},
@@ -263,21 +220,5 @@ static const ppn_aten_row_t rows[] = {
     {"aten::ones_like", NULL, ones_like, NULL},
     {"aten::arange", NULL, arange, NULL},
     {"aten::arange.start", NULL, arange, NULL},
-    {"aten::__and__.Tensor", NULL, respell, NULL},
-    {"aten::__or__.Tensor", NULL, respell, NULL},
-    {"aten::__xor__.Tensor", NULL, respell, NULL},
-    {"aten::true_divide.Tensor", NULL, respell, NULL},
-    {"aten::concat", NULL, respell, NULL},
-    {"aten::clip", NULL, respell, NULL},
-    {"aten::_unsafe_view", NULL, respell, NULL},
-    {"aten::swapaxes", NULL, respell, NULL},
-    {"aten::greater.Tensor", NULL, respell, NULL},
-    {"aten::less.Tensor", NULL, respell, NULL},
-    {"aten::arctan2", NULL, respell, NULL},
-    {"aten::absolute", NULL, respell, NULL},
-    {"aten::negative", NULL, respell, NULL},
-    {"aten::multiply.Tensor", NULL, respell, NULL},
-    {"aten::subtract.Tensor", NULL, respell, NULL},
-    {"aten::divide.Tensor", NULL, respell, NULL},
 };
 const ppn_aten_family_t ppn_aten_shapes = {rows, PPN_COUNT_OF(rows)};

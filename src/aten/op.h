@@ -135,8 +135,9 @@ typedef struct ppn_aten_row {
   const char* name;                    // "aten::linear"
   ppn_aten_shape_rule_t shape;         // NULL: none yet
   ppn_aten_decomposition_t decompose;  // NULL: not decomposed
-  const char*
-      out_variant;  // overload of the out-variant, when it follows no rule ("dim_max"); else NULL
+  // What the node is replaced by, for decompositions that are told by text: a formula
+  // (aten/formula.h), or another operator's name.
+  const char* formula;
 } ppn_aten_row_t;
 
 // One table per family file; ppn_aten_op_find searches them all. Registered in aten/rows.c.

@@ -1,0 +1,86 @@
+// Decompositions of element-wise operators, each one formula (aten/formula.h).
+#include "aten/formula.h"
+#include "aten/rows.h"
+
+#define FORMULA(name, text) \
+  { name, NULL, ppn_aten_decompose_formula, text }
+
+// What is added to the larger of two exponents; equal infinities would subtract to NaN.
+#define LARGER_EXPONENT "where(self == other & isinf(self), self, maximum(self, other) + "
+
+static const ppn_aten_row_t rows[] = {
+    // Activations. Outside the threshold softplus is the identity.
+    FORMULA("aten::softplus",
+            "where(self * beta > threshold, self, log1p(exp(self * beta)) / beta)"),
+    FORMULA("aten::mish", "self * tanh(where(self > 20, self, log1p(exp(self))))"),
+    FORMULA("aten::celu", "where(self > 0, self, expm1(self / alpha) * alpha)"),
+    FORMULA("aten::selu",
+            "where(self > 0, self * 1.0507009873554805, expm1(self) * 1.7580993408473768)"),
+    FORMULA("aten::hardshrink", "where(abs(self) <= lambd, 0, self)"),
+    FORMULA("aten::softshrink",
+            "where(self > lambd, self - lambd, where(self < -lambd, self + lambd, self * 0))"),
+    FORMULA("aten::threshold", "where(self <= threshold, value, self)"),
+    FORMULA("aten::log_sigmoid", "minimum(self, 0) - log1p(exp(-abs(self)))"),
+    // Arithmetic
+    FORMULA("aten::addcmul", "self + value * tensor1 * tensor2"),
+    FORMULA("aten::addcdiv", "self + value * (tensor1 / tensor2)"),
+    // The end is reached exactly, as it is in torch.
+    FORMULA("aten::lerp.Scalar",
+            "where(abs(weight) < 0.5, self + weight * (end - self), end - (end - self) * (1 - "
+            "weight))"),
+    FORMULA("aten::lerp.Tensor",
+            "where(abs(weight) < 0.5, self + weight * (end - self), end - (end - self) * (1 - "
+            "weight))"),
+    FORMULA("aten::hypot", "sqrt(self * self + other * other)"),
+    FORMULA("aten::frac", "self - trunc(self)"),
+    FORMULA("aten::exp2", "pow(2, self)"),
+    FORMULA("aten::special_exp2", "pow(2, self)"),
+    FORMULA("aten::deg2rad", "self * (pi / 180)"),
+    FORMULA("aten::rad2deg", "self * (180 / pi)"),
+    FORMULA("aten::float_power.Tensor_Tensor", "pow(self, exponent)"),
+    FORMULA("aten::float_power.Tensor_Scalar", "pow(self, exponent)"),
+    FORMULA("aten::float_power.Scalar", "pow(self, exponent)"),
+    FORMULA("aten::ldexp.Tensor", "self * pow(2, other)"),
+    FORMULA("aten::rsub.Tensor", "other - alpha * self"),
+    FORMULA("aten::clamp_min", "maximum(self, min)"),
+    FORMULA("aten::clamp_max", "minimum(self, max)"),
+    FORMULA("aten::clamp_min.Tensor", "maximum(self, min)"),
+    FORMULA("aten::clamp_max.Tensor", "minimum(self, max)"),
+    FORMULA("aten::fmax",
+            "where(isnan(self), other, where(isnan(other), self, maximum(self, other)))"),
+    FORMULA("aten::fmin",
+            "where(isnan(self), other, where(isnan(other), self, minimum(self, other)))"),
+    FORMULA("aten::copysign.Tensor", "where(other < 0 | 1 / other < 0, -abs(self), abs(self))"),
+    FORMULA("aten::copysign.Scalar", "where(other < 0 | 1 / other < 0, -abs(self), abs(self))"),
+    FORMULA("aten::heaviside", "where(self == 0, values, where(self > 0, 1, 0))"),
+    FORMULA("aten::sgn", "sign(self)"),
+    // Exponentials and logarithms
+    FORMULA("aten::logaddexp", LARGER_EXPONENT "log1p(exp(-abs(self - other))))"),
+    FORMULA("aten::logaddexp2",
+            LARGER_EXPONENT "log1p(pow(2, -abs(self - other))) * 1.4426950408889634)"),
+    FORMULA("aten::xlogy.Tensor", "where(self == 0 & other == other, 0, self * log(other))"),
+    FORMULA("aten::xlogy.Scalar_Other", "where(self == 0 & other == other, 0, self * log(other))"),
+    FORMULA("aten::xlogy.Scalar_Self", "where(self == 0 & other == other, 0, self * log(other))"),
+    FORMULA("aten::special_xlogy", "where(self == 0 & other == other, 0, self * log(other))"),
+    FORMULA("aten::special_xlogy.other_scalar",
+            "where(self == 0 & other == other, 0, self * log(other))"),
+    FORMULA("aten::special_xlogy.self_scalar",
+            "where(self == 0 & other == other, 0, self * log(other))"),
+    FORMULA("aten::special_xlog1py", "where(self == 0 & other == other, 0, self * log1p(other))"),
+    FORMULA("aten::special_xlog1py.self_scalar",
+            "where(self == 0 & other == other, 0, self * log1p(other))"),
+    FORMULA("aten::special_entr",
+            "where(self > 0, -(self * log(self)), where(self == 0, 0, where(self < 0, -inf, "
+            "self)))"),
+    FORMULA("aten::sinc", "where(self == 0, 1, sin(self * pi) / (self * pi))"),
+    FORMULA("aten::special_sinc", "where(self == 0, 1, sin(self * pi) / (self * pi))"),
+    FORMULA("aten::special_ndtr", "(1 + erf(self * 0.7071067811865476)) * 0.5"),
+    // Questions about numbers
+    FORMULA("aten::isfinite", "self == self & abs(self) != inf"),
+    FORMULA("aten::isposinf", "self == inf"),
+    FORMULA("aten::isneginf", "self == -inf"),
+    FORMULA("aten::signbit", "self < 0 | 1 / self < 0"),
+    FORMULA("aten::isclose",
+            "self == other | (abs(self - other) <= atol + rtol * abs(other) & abs(other) != inf)"),
+};
+const ppn_aten_family_t ppn_aten_pointwise = {rows, PPN_COUNT_OF(rows)};
