@@ -1,12 +1,14 @@
-// Convolutions of 3 x 3 by Winograd's minimal filtering, in the layouts that oneDNN's convolutions
-// leave: they have no such algorithm in fp32 on AVX2, and without oneDNN nothing has these layouts.
+// Convolutions of 3 x 3 by Winograd's minimal filtering, between oneDNN's in the same layouts: it
+// has no such algorithm in fp32 on AVX2, and without it nothing else has layouts in blocks.
 #include "engine/families.h"
 
 #ifdef PPN_WITH_ONEDNN
 
 #include <stdlib.h>
 
+#include "base/checked.h"
 #include "engine/fused.h"
+#include "engine/node.h"
 #include "engine/onednn.h"
 #include "kernels/winograd.h"
 
@@ -16,7 +18,8 @@ typedef struct state {
   const ppn_tensor_t* x;
   const ppn_engine_fused_t* added;  // NULL: none
   uint32_t fused_count;             // first ones of the node's, that the kernel does by itself
-  ppn_onednn_slice_t* layout;       // of the result
+  ppn_onednn_blocks_t* blocks;      // of the result
+  size_t x_size;                    // bytes of scratch memory for x in blocks; 0: it comes so
   const ppn_engine_pack_t* weight;
   float* bias;
 } state_t;
@@ -27,12 +30,12 @@ static ppn_status_t not_here(const ppn_engine_node_t* node) {
 
 // ---- What is taken ----
 
-// x in blocks of channels of the kernel's size, and as many in the result.
-static bool has_layout(const ppn_tensor_t* x, const ppn_engine_layout_t* layout,
+// Whole blocks of channels, and x in such or row-major.
+static bool has_blocks(const ppn_tensor_t* x, const ppn_engine_layout_t* layout,
                        const ppn_tensor_t* y) {
   int64_t block = ppn_winograd_block();
-  return x->rank == 4 && ppn_onednn_channel_block(layout, x) == block && x->sizes[1] % block == 0 &&
-         y->sizes[1] % block == 0;
+  return x->rank == 4 && x->sizes[1] % block == 0 && y->sizes[1] % block == 0 &&
+         (!layout || ppn_onednn_channel_block(layout, x) == block);
 }
 
 static bool has_window(const ppn_engine_windows_t* windows) {
@@ -69,7 +72,7 @@ static bool is_taken(const ppn_engine_node_t* node, ppn_engine_windows_t* out_wi
   const ppn_tensor_t *x = ppn_node_input(node, "x"), *weight = ppn_node_input(node, "weight"),
                      *bias = ppn_node_input(node, "bias"), *y = &node->outputs[0];
   if (node->environment->is_observed || !x || x->dtype != PPN_DTYPE_FLOAT32 ||
-      !has_layout(x, layout_of_x(node), y) || !is_constant(weight) ||
+      !has_blocks(x, layout_of_x(node), y) || !is_constant(weight) ||
       (bias && !is_constant(bias)) || ppn_mil_input_int(node->operation, "groups", 1) != 1) {
     return false;
   }
@@ -114,7 +117,7 @@ static void finish(void* context, float* values, int64_t offset, int64_t count) 
 
 // An addition and then a clamp are the kernel's own; whatever else there is follows.
 static ppn_status_t take_fused(state_t* state, const ppn_engine_node_t* node) {
-  const ppn_engine_layout_t* layout = ppn_onednn_slice_layout(state->layout);
+  const ppn_engine_layout_t* layout = ppn_onednn_blocks_layout(state->blocks);
   for (uint32_t i = 0; i < node->fused_count; ++i) {
     ppn_engine_fused_t* fused = &node->fused[i];
     if (fused->kind != PPN_ENGINE_FUSED_ADD) continue;
@@ -154,24 +157,32 @@ static ppn_status_t prepare(ppn_engine_node_t* node, ppn_arena_t* arena) {
       .out_sizes = {y->sizes[2], y->sizes[3]},
       .pads = {windows.pads_before[0], windows.pads_before[1]},
   };
-  PPN_RETURN_IF_ERROR(ppn_onednn_slice_create(layout_of_x(node), x, y, &state->layout));
+  PPN_RETURN_IF_ERROR(ppn_onednn_blocks_create(ppn_winograd_block(), y, &state->blocks));
   PPN_RETURN_IF_ERROR(take_fused(state, node));
   PPN_RETURN_IF_ERROR(take_bias(state, ppn_node_input(node, "bias"), arena));
   PPN_RETURN_IF_ERROR(
       ppn_engine_packs_get(node->environment->packs, &packing, weight, NULL, &state->weight));
   state->winograd.weight = state->weight->memory;
-  node->output_layouts[0] = ppn_onednn_slice_layout(state->layout);
+  node->output_layouts[0] = ppn_onednn_blocks_layout(state->blocks);
+  if (!layout_of_x(node)) state->x_size = ppn_align(ppn_tensor_size(x), PPN_ENGINE_ALIGNMENT);
   node->scratch_size =
+      state->x_size +
       ppn_winograd_scratch_size(&state->winograd, ppn_thread_pool_size(node->environment->pool));
   return ppn_status_ok();
 }
 
 static ppn_status_t run(ppn_engine_node_t* node) {
   state_t* state = node->state;
-  state->winograd.x = state->x->data;
+  const ppn_tensor_t* x = state->x;
+  state->winograd.x = x->data;
+  if (state->x_size) {
+    ppn_winograd_block_channels(x->data, x->sizes[0], x->sizes[1], x->sizes[2] * x->sizes[3],
+                                node->scratch, node->environment->pool);
+    state->winograd.x = node->scratch;
+  }
   state->winograd.added = state->added ? state->added->tensor.data : NULL;
   state->winograd.y = node->outputs[0].data;
-  ppn_winograd_run(&state->winograd, node->scratch, node->environment->pool);
+  ppn_winograd_run(&state->winograd, (char*)node->scratch + state->x_size, node->environment->pool);
   return ppn_status_ok();
 }
 
@@ -179,7 +190,7 @@ static void release(ppn_engine_node_t* node) {
   state_t* state = node->state;
   if (!state) return;
   ppn_engine_packs_release(node->environment->packs, state->weight);
-  ppn_onednn_slice_free(state->layout);
+  ppn_onednn_blocks_free(state->blocks);
   node->state = NULL;
 }
 

@@ -858,64 +858,56 @@ ppn_status_t ppn_onednn_run(ppn_onednn_t* onednn, const ppn_onednn_operands_t* o
   return status;
 }
 
-// ---- Slices of layouts ----
+// ---- Channels in blocks ----
 
-struct ppn_onednn_slice {
+struct ppn_onednn_blocks {
   ppn_engine_layout_t layout;
   own_desc_t desc;
 };
 
-// Layouts that hold blocks of channels, one after the other.
-static bool find_blocked(desc_t desc, const ppn_tensor_t* whole, dnnl_format_tag_t* out_tag,
-                         int64_t* out_block) {
+static dnnl_status_t desc_blocked(own_desc_t* out, const ppn_tensor_t* tensor, int64_t block) {
   static const dnnl_format_tag_t tags[][2] = {
-      {dnnl_nCw16c, dnnl_nCw8c}, {dnnl_nChw16c, dnnl_nChw8c}, {dnnl_nCdhw16c, dnnl_nCdhw8c}};
-  if (whole->rank < 3 || whole->rank > 5) return false;
-  for (int i = 0; i < 2; ++i) {
-    own_desc_t blocked;
-    *out_tag = tags[whole->rank - 3][i];
-    *out_block = i == 0 ? 16 : 8;
-    if (desc_tagged(&blocked, whole->rank, whole->sizes, *out_tag) != dnnl_success) continue;
-    bool is_equal = dnnl_memory_desc_equal(desc, DESC(blocked));
-    desc_release(&blocked);
-    if (is_equal) return true;
-  }
-  return false;
+      {dnnl_nCw8c, dnnl_nCw16c}, {dnnl_nChw8c, dnnl_nChw16c}, {dnnl_nCdhw8c, dnnl_nCdhw16c}};
+  if (tensor->rank < 3 || tensor->rank > 5) return dnnl_unimplemented;
+  return desc_tagged(out, tensor->rank, tensor->sizes, tags[tensor->rank - 3][block == 16]);
 }
 
 int64_t ppn_onednn_channel_block(const ppn_engine_layout_t* layout, const ppn_tensor_t* tensor) {
-  dnnl_format_tag_t tag;
-  int64_t block = 0;
-  return layout && find_blocked(layout->descriptor, tensor, &tag, &block) ? block : 0;
+  for (int64_t block = 16; layout && block >= 8; block /= 2) {
+    own_desc_t blocked;
+    if (desc_blocked(&blocked, tensor, block) != dnnl_success) continue;
+    bool is_equal = dnnl_memory_desc_equal(layout->descriptor, DESC(blocked));
+    desc_release(&blocked);
+    if (is_equal) return block;
+  }
+  return 0;
 }
 
-ppn_status_t ppn_onednn_slice_create(const ppn_engine_layout_t* layout, const ppn_tensor_t* whole,
-                                     const ppn_tensor_t* part, ppn_onednn_slice_t** out_slice) {
-  dnnl_format_tag_t tag;
-  int64_t block = 0;
-  *out_slice = NULL;
-  if (!find_blocked(layout->descriptor, whole, &tag, &block)) return fail(dnnl_unimplemented);
-  ppn_onednn_slice_t* slice = calloc(1, sizeof(*slice));
-  if (!slice) return ppn_out_of_memory();
-  dnnl_status_t status = desc_tagged(&slice->desc, part->rank, part->sizes, tag);
+ppn_status_t ppn_onednn_blocks_create(int64_t block, const ppn_tensor_t* tensor,
+                                      ppn_onednn_blocks_t** out_blocks) {
+  *out_blocks = NULL;
+  ppn_onednn_blocks_t* blocks = calloc(1, sizeof(*blocks));
+  if (!blocks) return ppn_out_of_memory();
+  dnnl_status_t status = desc_blocked(&blocks->desc, tensor, block);
   if (status != dnnl_success) {
-    free(slice);
+    free(blocks);
     return fail(status);
   }
-  slice->layout.descriptor = DESC(slice->desc);
-  slice->layout.size = dnnl_memory_desc_get_size(DESC(slice->desc));
-  *out_slice = slice;
+  blocks->layout.descriptor = DESC(blocks->desc);
+  blocks->layout.size = dnnl_memory_desc_get_size(DESC(blocks->desc));
+  blocks->layout.is_padded = tensor->sizes[1] % block != 0;
+  *out_blocks = blocks;
   return ppn_status_ok();
 }
 
-const ppn_engine_layout_t* ppn_onednn_slice_layout(const ppn_onednn_slice_t* slice) {
-  return slice ? &slice->layout : NULL;
+const ppn_engine_layout_t* ppn_onednn_blocks_layout(const ppn_onednn_blocks_t* blocks) {
+  return blocks ? &blocks->layout : NULL;
 }
 
-void ppn_onednn_slice_free(ppn_onednn_slice_t* slice) {
-  if (!slice) return;
-  desc_release(&slice->desc);
-  free(slice);
+void ppn_onednn_blocks_free(ppn_onednn_blocks_t* blocks) {
+  if (!blocks) return;
+  desc_release(&blocks->desc);
+  free(blocks);
 }
 
 #else

@@ -73,13 +73,13 @@ bool ppn_engine_layout_equal(const ppn_engine_layout_t* a, const ppn_engine_layo
 // The channels that `layout` (NULL: row-major) keeps together, one block after the other; 0 when it
 // is no such layout. Memory from a multiple of them on is a tensor of fewer channels.
 int64_t ppn_onednn_channel_block(const ppn_engine_layout_t* layout, const ppn_tensor_t* tensor);
-// Such a layout for another tensor: a part of this one, a result of as many dimensions.
-typedef struct ppn_onednn_slice ppn_onednn_slice_t;
-ppn_status_t ppn_onednn_slice_create(const ppn_engine_layout_t* layout, const ppn_tensor_t* whole,
-                                     const ppn_tensor_t* part,
-                                     ppn_onednn_slice_t** out_slice) PPN_MUST_USE;
-const ppn_engine_layout_t* ppn_onednn_slice_layout(const ppn_onednn_slice_t* slice);
-void ppn_onednn_slice_free(ppn_onednn_slice_t* slice);
+// Such a layout, of blocks of 8 or 16. Errors: UNSUPPORTED unless the tensor's rank is 3 to 5.
+typedef struct ppn_onednn_blocks ppn_onednn_blocks_t;
+ppn_status_t ppn_onednn_blocks_create(int64_t block, const ppn_tensor_t* tensor,
+                                      ppn_onednn_blocks_t** out_blocks) PPN_MUST_USE;
+// Lives as long as `blocks`; NULL of NULL.
+const ppn_engine_layout_t* ppn_onednn_blocks_layout(const ppn_onednn_blocks_t* blocks);
+void ppn_onednn_blocks_free(ppn_onednn_blocks_t* blocks);
 
 // The layout in which x is read: what ppn_onednn_bring brings it into.
 const ppn_engine_layout_t* ppn_onednn_x_layout(const ppn_onednn_t* onednn);

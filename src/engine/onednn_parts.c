@@ -12,7 +12,7 @@ enum { MAX_PARTS = 64 };
 
 typedef struct part {
   ppn_onednn_t* onednn;
-  ppn_onednn_slice_t *x_slice, *y_slice;
+  ppn_onednn_blocks_t *x_blocks, *y_blocks;
   size_t x_offset, other_offset, y_offset, scratch_offset;  // in bytes
   ppn_status_t status;                                      // of the last run
 } part_t;
@@ -31,8 +31,8 @@ void ppn_onednn_parts_free(ppn_onednn_parts_t* parts) {
   if (!parts) return;
   for (int i = 0; i < parts->count; ++i) {
     ppn_onednn_free(parts->parts[i].onednn);
-    ppn_onednn_slice_free(parts->parts[i].x_slice);
-    ppn_onednn_slice_free(parts->parts[i].y_slice);
+    ppn_onednn_blocks_free(parts->parts[i].x_blocks);
+    ppn_onednn_blocks_free(parts->parts[i].y_blocks);
   }
   ppn_onednn_free(parts->frame);
   free(parts);
@@ -146,11 +146,11 @@ static ppn_status_t add_channels(ppn_onednn_parts_t* parts, const spatial_t* spa
   ppn_tensor_t x = by_channel ? slice(whole->x, 1, begin, size) : *whole->x;
   ppn_tensor_t y = slice(whole->y, 1, begin, size), weight = {0}, bias = {0};
   const ppn_engine_layout_t* x_layout = ppn_onednn_x_layout(parts->frame);
-  PPN_RETURN_IF_ERROR(
-      ppn_onednn_slice_create(ppn_onednn_layout(parts->frame), whole->y, &y, &part->y_slice));
+  int64_t block = ppn_onednn_channel_block(ppn_onednn_layout(parts->frame), whole->y);
+  PPN_RETURN_IF_ERROR(ppn_onednn_blocks_create(block, &y, &part->y_blocks));
   if (by_channel) {
-    PPN_RETURN_IF_ERROR(ppn_onednn_slice_create(x_layout, whole->x, &x, &part->x_slice));
-    x_layout = ppn_onednn_slice_layout(part->x_slice);
+    PPN_RETURN_IF_ERROR(ppn_onednn_blocks_create(block, &x, &part->x_blocks));
+    x_layout = ppn_onednn_blocks_layout(part->x_blocks);
     part->x_offset = (size_t)(begin * area_of(whole->x)) * sizeof(float);
   }
   part->y_offset = (size_t)(begin * area_of(whole->y)) * sizeof(float);
@@ -166,7 +166,7 @@ static ppn_status_t add_channels(ppn_onednn_parts_t* parts, const spatial_t* spa
   request.x = &x;
   request.x_layout = x_layout;
   request.y = &y;
-  request.y_layout = ppn_onednn_slice_layout(part->y_slice);
+  request.y_layout = ppn_onednn_blocks_layout(part->y_blocks);
   spatial_t local = *spatial;
   if (by_channel && !spatial->is_pooling) local.groups = size;
   return create_spatial(&local, &request, &part->onednn);

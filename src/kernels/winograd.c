@@ -2,6 +2,7 @@
 #include "kernels/winograd.h"
 
 #include "base/cpu.h"
+#include "kernels/gemm_internal.h"
 #include "kernels/parallel.h"
 #include "kernels/winograd_internal.h"
 
@@ -87,6 +88,31 @@ void ppn_winograd_pack(const float* weight, int64_t out_channels, int64_t in_cha
       }
     }
   }
+}
+
+// ---- Blocks ----
+
+typedef struct ppn_winograd_blocking {
+  const float* x;
+  int64_t area;
+  float* blocked;
+} ppn_winograd_blocking_t;
+
+static void block_channels(void* context, size_t begin, size_t end) {
+  const ppn_winograd_blocking_t* blocking = context;
+  int block = kernels()->block;
+  for (size_t i = begin; i < end; ++i) {
+    size_t offset = i * (size_t)(blocking->area * block);
+    ppn_gemm_kernels()->transpose(blocking->x + offset, blocking->area, block, blocking->area,
+                                  blocking->blocked + offset, block);
+  }
+}
+
+void ppn_winograd_block_channels(const float* x, int64_t batch, int64_t channels, int64_t area,
+                                 float* blocked, ppn_thread_pool_t* pool) {
+  ppn_winograd_blocking_t blocking = {x, area, blocked};
+  ppn_thread_pool_parallel_for(pool, (size_t)(batch * (channels / kernels()->block)), 1,
+                               block_channels, &blocking);
 }
 
 // ---- Cutting up ----

@@ -46,6 +46,11 @@ size_t ppn_winograd_packed_size(int64_t out_channels, int64_t in_channels);
 void ppn_winograd_pack(const float* weight, int64_t out_channels, int64_t in_channels,
                        float* packed);
 
+// Brings x into blocks, [batch, channels / block, area, block], from row-major order, [batch,
+// channels, area].
+void ppn_winograd_block_channels(const float* x, int64_t batch, int64_t channels, int64_t area,
+                                 float* blocked, ppn_thread_pool_t* pool);
+
 // Bytes of `scratch` for a pool of `thread_count` threads; pointers are not read.
 size_t ppn_winograd_scratch_size(const ppn_winograd_t* winograd, int thread_count);
 // `scratch` is aligned to 64 bytes; the pool has as many threads as scratch was asked for. NULL:

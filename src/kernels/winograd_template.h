@@ -13,8 +13,7 @@ enum {
                             : 4,
   PANEL = SIMD_LANES >= 8 ? 2 * BLOCK : BLOCK,
   PANEL_VECTORS = PANEL / SIMD_LANES,
-  // Rows of a panel that are asked for ahead of their use.
-  AHEAD = 32,
+  CACHE_LINE = 16,  // floats
 };
 
 // ---- Places of tiles ----
@@ -95,11 +94,13 @@ static void transform_inputs(const ppn_winograd_t* winograd, const ppn_winograd_
         int64_t top = 2 * place.row - winograd->pads[0],
                 left = 2 * place.column - winograd->pads[1];
         const float* plane = winograd->x + (place.image * (channels / BLOCK) + block) * plane_size;
-        const float* tile = plane + (top * columns + left) * BLOCK;
-        int64_t row_stride = columns * BLOCK;
+        const float* tile = border;
+        int64_t row_stride = 4 * BLOCK;
         if (top < 0 || left < 0 || top + 4 > rows || left + 4 > columns) {
           copy_tile(winograd, plane, top, left, border);
-          tile = border, row_stride = 4 * BLOCK;
+        } else {
+          tile = plane + (top * columns + left) * BLOCK;
+          row_stride = columns * BLOCK;
         }
         for (int v = 0; v < BLOCK_VECTORS; ++v) {
           transform_tile(tile + v * SIMD_LANES, row_stride, target + v * SIMD_LANES,
@@ -112,9 +113,11 @@ static void transform_inputs(const ppn_winograd_t* winograd, const ppn_winograd_
 
 // ---- Products ----
 
-// `size` tiles, a number known to the compiler so that all sums stay in registers.
+// `size` tiles, a number known to the compiler so that all sums stay in registers. Meanwhile the
+// weights at `next` are asked for, `next_lines` cache lines for each block of channels.
 static PPN_ALWAYS_INLINE void multiply_strip(const int size, int64_t blocks, const float* inputs,
-                                             const float* weight, float* products) {
+                                             const float* weight, const float* next, int next_lines,
+                                             float* products) {
   simd_t sums[STRIP][PANEL_VECTORS];
   PPN_UNROLL
   for (int i = 0; i < size; ++i) {
@@ -122,10 +125,8 @@ static PPN_ALWAYS_INLINE void multiply_strip(const int size, int64_t blocks, con
     for (int v = 0; v < PANEL_VECTORS; ++v) sums[i][v] = simd_set1(0);
   }
   for (int64_t block = 0; block < blocks; ++block) {
+    for (int i = 0; i < next_lines; ++i, next += CACHE_LINE) PPN_PREFETCH(next);
     for (int channel = 0; channel < BLOCK; ++channel) {
-      // Weights pass through once for each group of tiles, too fast for hardware that stops at
-      // pages.
-      PPN_PREFETCH(weight + AHEAD * PANEL);
       simd_t factors[PANEL_VECTORS];
       PPN_UNROLL
       for (int v = 0; v < PANEL_VECTORS; ++v) factors[v] = simd_load(weight + v * SIMD_LANES);
@@ -151,16 +152,21 @@ static PPN_ALWAYS_INLINE void multiply_strip(const int size, int64_t blocks, con
 
 static void multiply(const ppn_winograd_group_t* group, int64_t in_channels, const float* inputs,
                      const float* weight, float* products) {
+  // Weights pass through once for each group. While the strips of one position are computed, the
+  // weights of the next are fetched: hardware would begin anew with each page of memory.
   int64_t blocks = in_channels / BLOCK;
+  int block_lines = BLOCK * PANEL / CACHE_LINE;
+  int next_lines = (int)((block_lines + group->strips - 1) / group->strips);
   for (int position = 0; position < PPN_WINOGRAD_POSITIONS; ++position) {
     for (int64_t strip = 0; strip < group->strips; ++strip) {
       int64_t first = ppn_winograd_strip_begin(group, strip),
               count = ppn_winograd_strip_begin(group, strip + 1) - first;
       const float* source = inputs + first * in_channels;
       float* target = products + first * PANEL;
-#define STRIP_OF(size)                                    \
-  case size:                                              \
-    multiply_strip(size, blocks, source, weight, target); \
+      const float* next = weight + in_channels * PANEL + strip * blocks * next_lines * CACHE_LINE;
+#define STRIP_OF(size)                                                      \
+  case size:                                                                \
+    multiply_strip(size, blocks, source, weight, next, next_lines, target); \
     break
       switch (count) {
         STRIP_OF(1);

@@ -21,14 +21,13 @@ static int64_t y_count_of(const ppn_winograd_t* winograd) {
   return winograd->batch * winograd->out_channels * winograd->out_sizes[0] * winograd->out_sizes[1];
 }
 
-// [batch, channels, area] to [batch, channels / block, area, block], or back.
-static void reorder(const float* source, int64_t batch, int64_t channels, int64_t area, bool back,
+// [batch, channels, area] to [batch, channels / block, area, block].
+static void reorder(const float* source, int64_t batch, int64_t channels, int64_t area,
                     float* out) {
   int64_t block = ppn_winograd_block();
   for (int64_t c = 0; c < batch * channels; ++c) {
     for (int64_t i = 0; i < area; ++i) {
-      int64_t plain = c * area + i, blocked = (c / block * area + i) * block + c % block;
-      out[back ? plain : blocked] = source[back ? blocked : plain];
+      out[(c / block * area + i) * block + c % block] = source[c * area + i];
     }
   }
 }
@@ -61,7 +60,7 @@ static float* expect(const ppn_winograd_t* winograd, const float* x, const float
   float* expected = random_floats(y_count_of(winograd));
   ppn_convolution_reference(&convolution);
   reorder(convolution.y, winograd->batch, winograd->out_channels,
-          winograd->out_sizes[0] * winograd->out_sizes[1], false, expected);
+          winograd->out_sizes[0] * winograd->out_sizes[1], expected);
   free(convolution.y);
   for (int64_t i = 0; i < y_count_of(winograd); ++i) {
     if (winograd->added) expected[i] += winograd->added[i];
@@ -90,8 +89,8 @@ static void check(ppn_winograd_t winograd, bool is_exact, bool in_place) {
     make_integers(bias, winograd.out_channels, 1);
     make_integers(added, y_count, 1);
   }
-  reorder(x, winograd.batch, winograd.in_channels, winograd.in_sizes[0] * winograd.in_sizes[1],
-          false, blocked);
+  ppn_winograd_block_channels(x, winograd.batch, winograd.in_channels,
+                              winograd.in_sizes[0] * winograd.in_sizes[1], blocked, pool);
   float* packed =
       aligned_bytes(ppn_winograd_packed_size(winograd.out_channels, winograd.in_channels));
   ppn_winograd_pack(weight, winograd.out_channels, winograd.in_channels, packed);
