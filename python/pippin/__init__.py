@@ -4,6 +4,7 @@ The modules mirror ExecuTorch's: an example for ExecuTorch's Core ML backend run
 ``pippin`` in its imports. Everything is done by the C library; torch is imported only by those who hand over torch objects.
 """
 
+from pippin import _official  # noqa: F401 (finds the modules that are ExecuTorch's own)
 from pippin._library import Error, version
 from pippin._model import MLModel, MLState
 

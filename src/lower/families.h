@@ -25,6 +25,7 @@
   FAMILY(creation)                 \
   FAMILY(sorting)                  \
   FAMILY(recurrent)                \
+  FAMILY(random)                   \
   FAMILY(symbolic)
 
 #define PPN_LOWER_DECLARE_FAMILY(name) extern const ppn_lower_family_t ppn_lower_family_##name;

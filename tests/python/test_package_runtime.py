@@ -56,35 +56,6 @@ def method(delegated):
     return Runtime.get().load_program(delegated).load_method("forward")
 
 
-# ---- The example of the Core ML backend's documentation ----
-
-
-def test_default_partitioner_example(tmp_path):
-    class Model(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.convolution = nn.Conv2d(3, 8, 3)
-
-        def forward(self, x):
-            return nn.functional.relu(self.convolution(x)).mean((2, 3))
-
-    mobilenet = Model().eval()
-    sample_inputs = (torch.randn(1, 3, 32, 32),)
-
-    et_program = to_edge_transform_and_lower(
-        torch.export.export(mobilenet, sample_inputs),
-        partitioner=[CoreMLPartitioner()],
-    ).to_executorch()
-    with open(tmp_path / "model.pte", "wb") as file:
-        et_program.write_to_file(file)
-
-    runtime = Runtime.get()
-    program = runtime.load_program(tmp_path / "model.pte", verification=Verification.Minimal)
-    method = program.load_method("forward")
-    output = method.execute(sample_inputs)[0]
-    torch.testing.assert_close(output, mobilenet(*sample_inputs), rtol=1e-2, atol=1e-2)
-
-
 # ---- Loading ----
 
 

@@ -8,3 +8,12 @@ __all__ = ["EdgeCompileConfig", "EdgeProgramManager", "ExecutorchBackendConfig",
            "to_edge_transform_and_lower"]
 
 _dim_order_ops.register()
+
+
+def __getattr__(name):
+    """torch's own class, which ExecuTorch gives from here too."""
+    if name == "ExportedProgram":
+        from torch.export import ExportedProgram
+
+        return ExportedProgram
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,3 +15,10 @@ class _CallDelegate:
 
 
 executorch_call_delegate = _CallDelegate()
+
+
+def is_lowered_module(value):
+    """Is it what a delegate call refers to?"""
+    from pippin.exir.lowered_backend_module import LoweredBackendModule
+
+    return isinstance(value, LoweredBackendModule)

@@ -1,5 +1,7 @@
 """Mirror of executorch.exir.backend.backend_api: one whole program to one lowered module."""
 
+import contextlib
+
 from pippin.backends.apple.coreml.partition import CoreMLPartitioner
 from pippin.exir.program import to_edge_transform_and_lower
 
@@ -15,3 +17,9 @@ def to_backend(backend_id, exported_program, compile_specs):
     if len(modules) != 1:
         raise ValueError(f"the program has {len(modules)} delegates; expected one for the whole graph")
     return getattr(graph_module, modules[0])
+
+
+@contextlib.contextmanager
+def validation_disabled():
+    """Changes nothing: what ExecuTorch checks between its graph passes, Pippin does not make in between."""
+    yield
