@@ -2,7 +2,6 @@
 #include "kernels/winograd.h"
 
 #include "base/cpu.h"
-#include "kernels/gemm_internal.h"
 #include "kernels/parallel.h"
 #include "kernels/winograd_internal.h"
 
@@ -11,13 +10,15 @@ enum {
   GROUP_BYTES = 384 << 10,
   // Tiles among which the loading of a panel of the weight is shared, at least.
   GROUP_MINIMUM = 24,
-  // Bytes of transformed tiles that threads share.
-  SHARED_BYTES = 2 << 20,
+  // Bytes of transformed tiles that threads share, for each of them.
+  SHARED_BYTES = 1 << 20,
+  // Tasks for each thread where threads share tiles.
+  SHARED_TASKS = 4,
   // Multiplications below which a second thread is not worth waking.
   SMALL_WORK = 1 << 18,
 };
 
-static const ppn_winograd_kernels_t* kernels(void) {
+const ppn_winograd_kernels_t* ppn_winograd_kernels(void) {
 #ifdef PPN_CPU_X86_64
   if (ppn_cpu_has(PPN_CPU_AVX512)) return &ppn_winograd_kernels_avx512;
   if (ppn_cpu_has(PPN_CPU_AVX2)) return &ppn_winograd_kernels_avx2;
@@ -26,101 +27,20 @@ static const ppn_winograd_kernels_t* kernels(void) {
 }
 
 int64_t ppn_winograd_block(void) {
-  return kernels()->block;
+  return ppn_winograd_kernels()->block;
 }
 
 static int64_t divide_up(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
-static size_t round_up_64(size_t size) {
-  return (size + 63) / 64 * 64;
-}
-
-// ---- Weights ----
-
-static int64_t panel_count(int64_t out_channels) {
-  return divide_up(out_channels, kernels()->panel);
-}
-
-size_t ppn_winograd_packed_size(int64_t out_channels, int64_t in_channels) {
-  int64_t columns = panel_count(out_channels) * kernels()->panel;
-  return round_up_64((size_t)(PPN_WINOGRAD_POSITIONS * columns * in_channels) * sizeof(float));
-}
-
-// One row of G, (1 0 0), (1/2 1/2 1/2), (1/2 -1/2 1/2) and (0 0 1), times a column.
-static float combine(int row, float a, float b, float c) {
-  switch (row) {
-    case 0:
-      return a;
-    case 1:
-      return 0.5f * (a + b + c);
-    case 2:
-      return 0.5f * (a - b + c);
-    default:
-      return c;
-  }
-}
-
-// G g G^T; `stride` floats from one position to the next.
-static void transform_kernel(const float* kernel, float* out, int64_t stride) {
-  float rows[4][3];
-  for (int i = 0; i < 4; ++i) {
-    for (int j = 0; j < 3; ++j) rows[i][j] = combine(i, kernel[j], kernel[3 + j], kernel[6 + j]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    for (int j = 0; j < 4; ++j) {
-      out[(4 * i + j) * stride] = combine(j, rows[i][0], rows[i][1], rows[i][2]);
-    }
-  }
-}
-
-void ppn_winograd_pack(const float* weight, int64_t out_channels, int64_t in_channels,
-                       float* packed) {
-  static const float none[9] = {0};
-  int64_t panel = kernels()->panel, columns = panel_count(out_channels) * panel;
-  for (int64_t first = 0; first < columns; first += panel) {
-    for (int64_t in = 0; in < in_channels; ++in) {
-      for (int64_t out = first; out < first + panel; ++out) {
-        const float* kernel = out < out_channels ? weight + (out * in_channels + in) * 9 : none;
-        float* target = packed + first * in_channels * PPN_WINOGRAD_POSITIONS + in * panel;
-        transform_kernel(kernel, target + out - first, in_channels * panel);
-      }
-    }
-  }
-}
-
-// ---- Blocks ----
-
-typedef struct ppn_winograd_blocking {
-  const float* x;
-  int64_t area;
-  float* blocked;
-} ppn_winograd_blocking_t;
-
-static void block_channels(void* context, size_t begin, size_t end) {
-  const ppn_winograd_blocking_t* blocking = context;
-  int block = kernels()->block;
-  for (size_t i = begin; i < end; ++i) {
-    size_t offset = i * (size_t)(blocking->area * block);
-    ppn_gemm_kernels()->transpose(blocking->x + offset, blocking->area, block, blocking->area,
-                                  blocking->blocked + offset, block);
-  }
-}
-
-void ppn_winograd_block_channels(const float* x, int64_t batch, int64_t channels, int64_t area,
-                                 float* blocked, ppn_thread_pool_t* pool) {
-  ppn_winograd_blocking_t blocking = {x, area, blocked};
-  ppn_thread_pool_parallel_for(pool, (size_t)(batch * (channels / kernels()->block)), 1,
-                               block_channels, &blocking);
-}
-
 // ---- Cutting up ----
 
 typedef struct ppn_winograd_plan {
-  int64_t tiles;   // in all
-  int64_t group;   // tiles of a group, except the last
-  bool is_shared;  // threads divide the channels of each group; else each takes whole groups
+  int64_t tiles;     // in all
+  int64_t group;     // tiles of a group, except the last
+  bool is_shared;    // threads divide the channels of some groups; else each takes whole groups
+  int64_t together;  // groups that are shared at a time
   int64_t inputs_stride, products_stride;
   size_t inputs_size, products_size;  // bytes: of a group; of a panel, for each thread
 } ppn_winograd_plan_t;
@@ -137,6 +57,19 @@ static int64_t tile_count(const ppn_winograd_t* winograd) {
          divide_up(winograd->out_sizes[1], 2);
 }
 
+// Few tiles: threads divide the channels, and the tiles too when channels do not make enough tasks.
+static void share(const ppn_winograd_t* winograd, int threads, int64_t tile_bytes,
+                  ppn_winograd_plan_t* plan) {
+  int64_t together =
+      divide_up(SHARED_TASKS * threads, ppn_winograd_panel_count(winograd->out_channels));
+  int64_t largest = plan->tiles / GROUP_MINIMUM;
+  if (together > largest) together = largest > 0 ? largest : 1;
+  int64_t fitting = (int64_t)threads * SHARED_BYTES / tile_bytes;
+  if (fitting < together * GROUP_MINIMUM) fitting = together * GROUP_MINIMUM;
+  plan->together = together;
+  plan->group = divide_up(plan->tiles, divide_up(plan->tiles, fitting) * together);
+}
+
 static ppn_winograd_plan_t make_plan(const ppn_winograd_t* winograd, int threads) {
   ppn_winograd_plan_t plan = {0};
   plan.tiles = tile_count(winograd);
@@ -147,25 +80,24 @@ static ppn_winograd_plan_t make_plan(const ppn_winograd_t* winograd, int threads
   int64_t rounds = divide_up(plan.tiles, group * threads);
   plan.group = divide_up(plan.tiles, rounds * threads);
   plan.is_shared = threads > 1 && plan.group < GROUP_MINIMUM;
-  if (plan.is_shared) {
-    group = SHARED_BYTES / tile_bytes;
-    if (group < GROUP_MINIMUM) group = GROUP_MINIMUM;
-    plan.group = divide_up(plan.tiles, divide_up(plan.tiles, group));
-  }
+  plan.together = 1;
+  if (plan.is_shared) share(winograd, threads, tile_bytes, &plan);
   plan.inputs_stride = stride_for(plan.group * winograd->in_channels);
-  plan.products_stride = stride_for(plan.group * kernels()->panel);
+  plan.products_stride = stride_for(plan.group * ppn_winograd_kernels()->panel);
   plan.inputs_size = (size_t)(PPN_WINOGRAD_POSITIONS * plan.inputs_stride) * sizeof(float);
   plan.products_size = (size_t)(PPN_WINOGRAD_POSITIONS * plan.products_stride) * sizeof(float);
   return plan;
 }
 
+// Empty where fewer groups are left than go together.
 static ppn_winograd_group_t make_group(const ppn_winograd_plan_t* plan, int64_t index) {
-  int64_t begin = index * plan->group;
-  int64_t count = plan->tiles - begin < plan->group ? plan->tiles - begin : plan->group;
+  int64_t begin = index * plan->group, rest = plan->tiles - begin;
+  int64_t count = rest < plan->group ? rest : plan->group;
+  if (count <= 0) return (ppn_winograd_group_t){0};
   return (ppn_winograd_group_t){
       .begin = begin,
       .count = count,
-      .strips = divide_up(count, kernels()->strip),
+      .strips = divide_up(count, ppn_winograd_kernels()->strip),
       .inputs_stride = plan->inputs_stride,
       .products_stride = plan->products_stride,
   };
@@ -183,7 +115,7 @@ size_t ppn_winograd_scratch_size(const ppn_winograd_t* winograd, int thread_coun
   int threads = useful_threads(winograd, thread_count);
   ppn_winograd_plan_t plan = make_plan(winograd, threads);
   return plan.products_size * (size_t)threads +
-         plan.inputs_size * (plan.is_shared ? 1 : (size_t)threads);
+         plan.inputs_size * (plan.is_shared ? (size_t)plan.together : (size_t)threads);
 }
 
 // ---- Running ----
@@ -191,10 +123,14 @@ size_t ppn_winograd_scratch_size(const ppn_winograd_t* winograd, int thread_coun
 typedef struct ppn_winograd_loop {
   const ppn_winograd_t* winograd;
   const ppn_winograd_plan_t* plan;
-  ppn_winograd_group_t group;  // that is shared
-  float* inputs;               // of slot 0; others follow unless they are shared
-  float* products;             // of slot 0; others follow
+  int64_t first;    // of the groups that are shared
+  float* inputs;    // of slot 0, or of the first group that is shared; others follow
+  float* products;  // of slot 0; others follow
 } ppn_winograd_loop_t;
+
+static float* inputs_of(const ppn_winograd_loop_t* loop, int64_t index) {
+  return loop->inputs + (size_t)index * (loop->plan->inputs_size / sizeof(float));
+}
 
 static float* products_of(const ppn_winograd_loop_t* loop, int slot) {
   return loop->products + (size_t)slot * (loop->plan->products_size / sizeof(float));
@@ -203,33 +139,42 @@ static float* products_of(const ppn_winograd_loop_t* loop, int slot) {
 static void run_panel(const ppn_winograd_loop_t* loop, const ppn_winograd_group_t* group,
                       int64_t panel, const float* inputs, float* products) {
   const ppn_winograd_t* winograd = loop->winograd;
-  int64_t size = PPN_WINOGRAD_POSITIONS * winograd->in_channels * kernels()->panel;
-  kernels()->multiply(group, winograd->in_channels, inputs, winograd->weight + panel * size,
-                      products);
-  kernels()->transform_products(winograd, group, panel, products);
+  int64_t size = PPN_WINOGRAD_POSITIONS * winograd->in_channels * ppn_winograd_kernels()->panel;
+  ppn_winograd_kernels()->multiply(group, winograd->in_channels, inputs,
+                                   winograd->weight + panel * size, products);
+  ppn_winograd_kernels()->transform_products(winograd, group, panel, products);
 }
 
 // A group on one thread.
 static void run_group(void* context, int slot, int64_t task) {
   const ppn_winograd_loop_t* loop = context;
   ppn_winograd_group_t group = make_group(loop->plan, task);
-  float* inputs = loop->inputs + (size_t)slot * (loop->plan->inputs_size / sizeof(float));
-  kernels()->transform_inputs(loop->winograd, &group, 0,
-                              loop->winograd->in_channels / kernels()->block, inputs);
-  for (int64_t panel = 0; panel < panel_count(loop->winograd->out_channels); ++panel) {
+  float* inputs = inputs_of(loop, slot);
+  ppn_winograd_kernels()->transform_inputs(
+      loop->winograd, &group, 0, loop->winograd->in_channels / ppn_winograd_kernels()->block,
+      inputs);
+  for (int64_t panel = 0; panel < ppn_winograd_panel_count(loop->winograd->out_channels); ++panel) {
     run_panel(loop, &group, panel, inputs, products_of(loop, slot));
   }
 }
 
+// Groups that are shared, one after the other for each block or panel.
 static void transform_block(void* context, int slot, int64_t task) {
   const ppn_winograd_loop_t* loop = context;
   (void)slot;
-  kernels()->transform_inputs(loop->winograd, &loop->group, task, task + 1, loop->inputs);
+  int64_t index = task % loop->plan->together, block = task / loop->plan->together;
+  ppn_winograd_group_t group = make_group(loop->plan, loop->first + index);
+  if (group.count == 0) return;
+  ppn_winograd_kernels()->transform_inputs(loop->winograd, &group, block, block + 1,
+                                           inputs_of(loop, index));
 }
 
 static void run_shared_panel(void* context, int slot, int64_t task) {
   const ppn_winograd_loop_t* loop = context;
-  run_panel(loop, &loop->group, task, loop->inputs, products_of(loop, slot));
+  int64_t index = task % loop->plan->together, panel = task / loop->plan->together;
+  ppn_winograd_group_t group = make_group(loop->plan, loop->first + index);
+  if (group.count == 0) return;
+  run_panel(loop, &group, panel, inputs_of(loop, index), products_of(loop, slot));
 }
 
 void ppn_winograd_run(const ppn_winograd_t* winograd, void* scratch, ppn_thread_pool_t* pool) {
@@ -243,9 +188,10 @@ void ppn_winograd_run(const ppn_winograd_t* winograd, void* scratch, ppn_thread_
     ppn_parallel_tasks(pool, groups, run_group, &loop);
     return;
   }
-  for (int64_t i = 0; i < groups; ++i) {
-    loop.group = make_group(&plan, i);
-    ppn_parallel_tasks(pool, winograd->in_channels / kernels()->block, transform_block, &loop);
-    ppn_parallel_tasks(pool, panel_count(winograd->out_channels), run_shared_panel, &loop);
+  int64_t blocks = winograd->in_channels / ppn_winograd_kernels()->block;
+  for (; loop.first < groups; loop.first += plan.together) {
+    ppn_parallel_tasks(pool, blocks * plan.together, transform_block, &loop);
+    ppn_parallel_tasks(pool, ppn_winograd_panel_count(winograd->out_channels) * plan.together,
+                       run_shared_panel, &loop);
   }
 }

@@ -37,7 +37,14 @@ typedef struct ppn_winograd_kernels {
                              int64_t panel, const float* products);
 } ppn_winograd_kernels_t;
 
+// The best ones for this CPU.
+const ppn_winograd_kernels_t* ppn_winograd_kernels(void);
 extern const ppn_winograd_kernels_t ppn_winograd_kernels_generic, ppn_winograd_kernels_avx2,
     ppn_winograd_kernels_avx512;
+
+static inline int64_t ppn_winograd_panel_count(int64_t out_channels) {
+  int64_t panel = ppn_winograd_kernels()->panel;
+  return (out_channels + panel - 1) / panel;
+}
 
 #endif  // PPN_KERNELS_WINOGRAD_INTERNAL_H_

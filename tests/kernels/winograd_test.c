@@ -157,6 +157,24 @@ static void exact_when_large(void** state) {
   check(deep, true, false);
 }
 
+// So many threads that they share groups of tiles, the last of which is left without any.
+static void exact_with_many_threads(void** state) {
+  (void)state;
+  ppn_thread_pool_t* small = pool;
+  assert_null(ppn_thread_pool_create(32, &pool));
+  ppn_winograd_t winograd = {
+      .batch = 1,
+      .in_channels = 32,
+      .out_channels = ppn_winograd_block(),
+      .in_sizes = {50, 54},
+      .out_sizes = {50, 54},
+      .pads = {1, 1},
+  };
+  check(winograd, true, false);
+  ppn_thread_pool_free(pool);
+  pool = small;
+}
+
 // Sums of some hundred products of about 1/3: the transforms' sums leave errors of some 1e-6.
 static void close_to_direct(void** state) {
   (void)state;
@@ -180,6 +198,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(exact),
       cmocka_unit_test(exact_when_large),
+      cmocka_unit_test(exact_with_many_threads),
       cmocka_unit_test(close_to_direct),
   };
   return cmocka_run_group_tests(tests, make_pool, free_pool);
