@@ -87,6 +87,30 @@ static ppn_status_t log_softmax(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   return normalise_exponentials(emitter, node, "aten::_log_softmax");
 }
 
+// v · g / |v|, with one length |v| for each element of dimension `dim`, or one for all (-1).
+static ppn_status_t weight_norm(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t *v = ppn_build_tensor(&build, "v"), *g = ppn_build_tensor(&build, "g");
+  int64_t kept = ppn_build_int(&build, "dim", 0), dims[64];
+  uint32_t count = 0;
+  ppn_tensor_meta_t meta = ppn_build_meta(&build, v->tensor.dtype, v->tensor.rank, v->tensor.sizes);
+  for (int i = 0; i < v->tensor.rank && !build.status; ++i) {
+    if (i == kept) continue;
+    dims[count++] = i;
+    meta.sizes[i] = ppn_dim_static(1);
+  }
+  ppn_value_t* squares = ppn_build_binary(&build, "aten::mul.Tensor", v, v, 0);
+  if (build.status) return build.status;
+  ppn_argument_t arguments[] = {ppn_argument_value("self", squares),
+                                ppn_argument_ints(emitter->graph->arena, "dim", dims, count),
+                                ppn_argument_bool("keepdim", true)};
+  ppn_value_t* sums = ppn_build_typed(&build, "aten::sum.dim_IntList", arguments, 3, &meta);
+  ppn_value_t* lengths = ppn_build_unary(&build, "aten::sqrt", sums);
+  if (build.status) return build.status;
+  ppn_value_t* factors = ppn_build_binary(&build, "aten::div.Tensor", g, lengths, 0);
+  return ppn_build_finish(&build, ppn_build_binary(&build, "aten::mul.Tensor", v, factors, 0));
+}
+
 // ---- Activations ----
 
 static ppn_value_t* clamped(ppn_build_t* build, ppn_value_t* self, double minimum, double maximum) {
@@ -212,6 +236,7 @@ static ppn_status_t adaptive_avg_pool2d(ppn_aten_emitter_t* emitter, ppn_node_t*
 static const ppn_aten_row_t rows[] = {
     {"aten::batch_norm", NULL, batch_norm, NULL},
     {"aten::layer_norm", NULL, layer_norm, NULL},
+    {"aten::_weight_norm", NULL, weight_norm, NULL},
     {"aten::group_norm", NULL, group_norm, NULL},
     {"aten::softmax.int", NULL, softmax, NULL},
     {"aten::log_softmax.int", NULL, log_softmax, NULL},

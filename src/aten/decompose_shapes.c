@@ -57,6 +57,23 @@ static ppn_status_t expand_as(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
                                                    other->tensor.rank));
 }
 
+// Each element, or row of a dimension, several times in a row.
+static ppn_status_t repeat_each(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t* self = ppn_build_tensor(&build, "self");
+  int64_t repeats = ppn_build_int(&build, "repeats", -1);
+  bool is_flat = ppn_build_argument(&build, "dim").kind == PPN_ARGUMENT_NONE;
+  if (repeats < 1 || (is_flat && self->tensor.rank == 0)) return ppn_status_ok();
+  int dim = is_flat ? self->tensor.rank - 1 : ppn_build_axis(&build, "dim", 0, self->tensor.rank);
+  ppn_build_size_t sizes[65];
+  int rank = self->tensor.rank;
+  for (int i = 0; i < rank; ++i) sizes[i + (i > dim)] = ppn_build_size_of(self, i);
+  sizes[dim + 1] = ppn_build_literal(repeats);
+  ppn_value_t* wide =
+      ppn_build_expand(&build, ppn_build_unsqueeze(&build, self, dim + 1), sizes, rank + 1);
+  return ppn_build_finish(&build, wide ? view_as_result(&build, wide) : NULL);
+}
+
 static ppn_status_t chunk(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   ppn_build_t build = ppn_build_start(emitter, node);
   ppn_value_t* self = ppn_build_tensor(&build, "self");
@@ -202,6 +219,7 @@ static const ppn_aten_row_t rows[] = {
     {"aten::view_as", NULL, to_view, NULL},
     {"aten::reshape_as", NULL, to_view, NULL},
     {"aten::expand_as", NULL, expand_as, NULL},
+    {"aten::repeat_interleave.self_int", NULL, repeat_each, NULL},
     {"aten::chunk", NULL, chunk, NULL},
     {"aten::diff", NULL, diff, NULL},
     {"aten::to.dtype", NULL, copy_to, NULL},

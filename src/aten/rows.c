@@ -3,10 +3,10 @@
 #include <string.h>
 
 static const ppn_aten_family_t* const families[] = {
-    &ppn_aten_products, &ppn_aten_neural,    &ppn_aten_shapes,     &ppn_aten_selection,
-    &ppn_aten_axes,     &ppn_aten_pointwise, &ppn_aten_reductions, &ppn_aten_indexing,
-    &ppn_aten_padding,  &ppn_aten_images,    &ppn_aten_windows,    &ppn_aten_recurrent,
-    &ppn_aten_einsum,   &ppn_aten_spellings};
+#define FAMILY(name) &ppn_aten_##name,
+    PPN_ATEN_FAMILIES(FAMILY)
+#undef FAMILY
+};
 
 const ppn_aten_row_t* ppn_aten_row_find(const char* name) {
   for (size_t i = 0; i < PPN_COUNT_OF(families); ++i) {

@@ -7,10 +7,26 @@
 // NULL when nothing is known beyond the schema.
 const ppn_aten_row_t* ppn_aten_row_find(const char* name);
 
-// The families.
-extern const ppn_aten_family_t ppn_aten_products, ppn_aten_neural, ppn_aten_shapes,
-    ppn_aten_selection, ppn_aten_axes, ppn_aten_pointwise, ppn_aten_reductions, ppn_aten_indexing,
-    ppn_aten_padding, ppn_aten_images, ppn_aten_windows, ppn_aten_recurrent, ppn_aten_einsum,
-    ppn_aten_spellings;
+// The families, one file each.
+#define PPN_ATEN_FAMILIES(FAMILY) \
+  FAMILY(axes)                    \
+  FAMILY(einsum)                  \
+  FAMILY(images)                  \
+  FAMILY(indexing)                \
+  FAMILY(neural)                  \
+  FAMILY(padding)                 \
+  FAMILY(pointwise)               \
+  FAMILY(products)                \
+  FAMILY(recurrent)               \
+  FAMILY(reductions)              \
+  FAMILY(resampling)              \
+  FAMILY(selection)               \
+  FAMILY(shapes)                  \
+  FAMILY(spellings)               \
+  FAMILY(windows)
+
+#define DECLARE(name) extern const ppn_aten_family_t ppn_aten_##name;
+PPN_ATEN_FAMILIES(DECLARE)
+#undef DECLARE
 
 #endif  // PPN_ATEN_ROWS_H_

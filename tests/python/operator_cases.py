@@ -361,12 +361,17 @@ case("lstm_plain", nn.LSTM(5, 6, bias=False), rand(4, 2, 5))
 case("windows", lambda a: a.view(2, 2, 4, 2, 4, 3).permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, 3) + 1, rand(2, 8, 8, 3))
 case("windows_back", lambda a: a.view(2, 2, 2, 4, 4, 3).transpose(2, 3).contiguous().view(2, 8, 8, 3) * 2, rand(8, 16, 3))
 case("channels_to_pixels", lambda a: a.reshape(1, 2, 2, 2, 3, 4).permute(0, 1, 4, 2, 5, 3).reshape(1, 2, 6, 8), rand(1, 8, 3, 4))
-case("weight_norm", nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 6, 3)), rand(1, 4, 9))
+case("weight_norm_last", nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 6, 3)), rand(1, 4, 9))
 case("weight_norm_kernel", nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 6, 3), dim=2), rand(1, 4, 9))
 for _padding in ("zeros", "border", "reflection"):
     for _align in (False, True):
         case(f"grid_{_padding}_{_align}", lambda a, b, p=_padding, c=_align: F.grid_sample(a, b, padding_mode=p, align_corners=c), rand(2, 3, 5, 6), rand(2, 4, 3, 2) * 1.4)
 case("grid_nearest", lambda a, b: F.grid_sample(a, b, mode="nearest", align_corners=False), rand(2, 3, 5, 6), rand(2, 4, 3, 2))
+
+case("bicubic", lambda a: F.interpolate(a, size=(11, 20), mode="bicubic"), rand(1, 2, 8, 9))
+case("bicubic_aligned", lambda a: F.interpolate(a, scale_factor=1.5, mode="bicubic", align_corners=True), rand(1, 2, 8, 9))
+case("bicubic_factor", lambda a: F.interpolate(a, scale_factor=(0.6, 2.3), mode="bicubic"), rand(1, 2, 8, 9))
+case("bicubic_smoothed", lambda a: F.interpolate(a, size=(5, 12), mode="bicubic", antialias=True), rand(1, 2, 13, 9))
 
 
 # ---- Complex tensors inside a program that is real outside ----
