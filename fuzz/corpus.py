@@ -44,6 +44,29 @@ unheard_of(s0, 2) + int_oo
 SPECS = {"official": ["compute_units=all", "min_deployment_target=7", "model_compute_precision=float16", "model_type=model"],
          "other": ["compute_units=cpu_and_ne", "min_deployment_target=", "model_compute_precision=float32", "model_type=compiled_model"]}
 
+MIL_TEXT = """\
+program(1.3)
+[buildInfo = dict<string, string>({{"a", "b"}}), sizes = tuple<list<int32, ?>, uint64>(([1, -2], 18446744073709551615))]
+{
+    func main<ios18>(state<tensor<fp16, [2]>> s, tensor<fp32, [2, ?]> x) [k = dict<string, tensor<int32, [?]>>({{"x", [1, 4]}})] {
+            bool p = const()[val = bool(true)];
+            tensor<uint1, [9]> m = const()[val = tensor<uint1, [9]>([1, 0, 1, 1, 0, 0, 0, 1, 1])];
+            tensor<fp16, [2, 2]> h = const()[val = tensor<fp16, [2, 2]>([[0x1p-24, -0x1.ffcp+15], [inf, nan]])];
+            string t = const()[val = string("a \\"\\\\\\n\\001")];
+            tensor<fp16, [256]> w = const()[val = tensor<fp16, [256]>(BLOBFILE(path = string("@model_path/w"), offset = uint64(64)))];
+            tensor<fp32, [2, ?]> y = cond(pred = p)[name = string("y")] () {
+                    tensor<fp32, [2, ?]> a = relu(x = x);
+                } -> (a), () {
+                    tensor<fp32, [2, ?]> b = concat(axis = int32(0), interleave = bool(false), values = (x));
+                } -> (b);
+            tensor<fp16, [2]> o = read_state(input = s);
+            write_state(data = o, input = s)[name = string("w")];
+        } -> (y);
+    func other<ios26>() {
+        } -> ();
+}
+"""
+
 
 class Corpus:
     def __init__(self, folder):
@@ -182,7 +205,18 @@ def ml_program(model):
     return b""
 
 
-def add_package(corpus, name, path):
+def add_compiled(corpus, tool, name, path):
+    """The package, compiled."""
+    compiled = path.with_suffix(".mlmodelc")
+    subprocess.run([tool, "compile", str(path), "-o", str(compiled), "-q"], check=True)
+    text = (compiled / "model.mil").read_bytes()
+    weights = next((file.read_bytes() for file in compiled.rglob("weight.bin")), b"")
+    corpus.add("mil_text", name, text)
+    corpus.add("package", f"{name}-compiled", MARK.join([(compiled / "coremldata.bin").read_bytes(), text, weights]))
+
+
+def add_package(corpus, tool, name, path):
+    add_compiled(corpus, tool, name, path)
     model = next(path.rglob("*.mlmodel")).read_bytes()
     weights = next((file.read_bytes() for file in path.rglob("weight.bin")), b"")
     corpus.add("model", name, model)
@@ -207,10 +241,10 @@ def add_lowered(corpus, tool, source, folder):
             add_program(corpus, program.stem, program.read_bytes())
     package = folder / f"{source.stem}.mlpackage"
     if lower(tool, source, package):
-        add_package(corpus, source.stem, package)
+        add_package(corpus, tool, source.stem, package)
 
 
-def add_official(corpus, folder):
+def add_official(corpus, tool, folder):
     """Files of the official tools: Core ML packages of coremltools, `.pte` files and payloads of ExecuTorch."""
     import coremltools
     import torch
@@ -227,7 +261,7 @@ def add_official(corpus, folder):
         model = coremltools.convert(program.run_decompositions({}), minimum_deployment_target=target, skip_model_load=True)
         path = folder / f"official_{target.name}.mlpackage"
         model.save(str(path))
-        add_package(corpus, path.stem, path)
+        add_package(corpus, tool, path.stem, path)
 
 
 # ---- Arrays ----
@@ -272,7 +306,7 @@ def main():
         for source in sources:
             add_lowered(corpus, tool, source, folder)
         if available("torch", "coremltools", "executorch"):
-            add_official(corpus, folder)
+            add_official(corpus, tool, folder)
         add_array(corpus)
         if available("numpy"):
             add_arrays(corpus)
@@ -280,6 +314,8 @@ def main():
     corpus.add_words("archive", words)
     corpus.add("symbolic", "all", EXPRESSIONS.encode())
     corpus.add_words("symbolic", EXPRESSIONS.replace("(", " ").replace(")", " ").replace(",", " ").split())
+    corpus.add("mil_text", "literals", MIL_TEXT.encode())
+    corpus.add_words("mil_text", MIL_TEXT.replace("(", " ").replace(",", " ").split())
     for name, lines in SPECS.items():
         corpus.add("compile_specs", name, "\n".join(lines).encode())
     corpus.add_words("compile_specs", [part for lines in SPECS.values() for line in lines for part in line.split("=")])

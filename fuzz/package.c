@@ -1,5 +1,7 @@
-// Model packages as one input: manifest, model and weight file, each ended by the mark "----".
-#include "coreml/model.h"
+// Models as one input, each part ended by the mark "----": manifest, model and weight file of a
+// package; or, when the first part does not begin as JSON does, coremldata.bin, text and weight
+// file of a compiled model.
+#include "coreml/compiled.h"
 #include "coreml/package_layout.h"
 #include "fuzz.h"
 
@@ -19,26 +21,27 @@ static ppn_span_t take_part(ppn_span_t* rest) {
 }
 
 typedef struct package {
-  ppn_span_t manifest, model, weights;
+  ppn_span_t first, model, weights;
+  bool is_compiled;
 } package_t;
 
 static ppn_status_t find(void* context, const char* path, ppn_span_t* out_bytes) {
   const package_t* package = context;
-  if (strcmp(path, PPN_PACKAGE_MANIFEST) == 0) {
-    *out_bytes = package->manifest;
-  } else if (strncmp(path, PPN_PACKAGE_DATA PPN_PACKAGE_WEIGHTS,
-                     strlen(PPN_PACKAGE_DATA PPN_PACKAGE_WEIGHTS)) == 0) {
-    *out_bytes = package->weights;
-  } else {
-    *out_bytes = package->model;
+  bool is_first = strcmp(path, PPN_PACKAGE_MANIFEST) == 0 || strcmp(path, PPN_COMPILED_DATA) == 0;
+  if (is_first && package->is_compiled != (strcmp(path, PPN_COMPILED_DATA) == 0)) {
+    return ppn_status_make(PPN_STATUS_NOT_FOUND, "no '%s'", path);
   }
+  *out_bytes = is_first                                 ? package->first
+               : ppn_sv_ends_with(ppn_sv(path), ".bin") ? package->weights
+                                                        : package->model;
   return ppn_status_ok();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ppn_span_t rest = ppn_span_make(data, size);
   package_t package = {0};
-  package.manifest = take_part(&rest);
+  package.first = take_part(&rest);
+  package.is_compiled = package.first.size > 0 && package.first.data[0] != '{';
   package.model = take_part(&rest);
   package.weights = rest;
   ppn_coreml_model_t* model;

@@ -2,15 +2,16 @@
 
 #include "formats/proto_message.h"
 #include "mil/op.h"
-#include "mil/proto.h"
+#include "mil/proto_reading.h"
 #include "mil/proto_values.h"
 
 typedef struct reader {
   ppn_mil_program_t* program;
   ppn_mil_function_t* function;
   ppn_mil_blob_source_t blobs;
-  ppn_string_map_t scope;  // visible values by name; NULL where a nested block has ended
-  ppn_buffer_t defined;    // the values in the scope, in the order of definition
+  const ppn_mil_locator_t* locator;  // NULL: none
+  ppn_string_map_t scope;            // visible values by name; NULL where a nested block has ended
+  ppn_buffer_t defined;              // the values in the scope, in the order of definition
 } reader_t;
 
 static ppn_status_t invalid(const char* format, const char* name) PPN_MUST_USE PPN_PRINTF(1, 0);
@@ -209,14 +210,21 @@ static ppn_status_t read_ordinary(reader_t* reader, const MilPb__Operation* sour
   return ppn_status_ok();
 }
 
-static ppn_status_t read_operation(reader_t* reader, const MilPb__Operation* source,
-                                   ppn_mil_block_t* block) {
+static ppn_status_t read_named_operation(reader_t* reader, const MilPb__Operation* source,
+                                         ppn_mil_block_t* block) {
   if (strcmp(source->type, "const") == 0) return read_const_op(reader, source);
   const char* name = operation_name(source);
   if (!name) name = source->n_outputs ? source->outputs[0]->name : "";
   PPN_RETURN_IF_ERROR_ANNOTATED(read_ordinary(reader, source, block), "operation '%s' (%s)", name,
                                 source->type);
   return ppn_status_ok();
+}
+
+static ppn_status_t read_operation(reader_t* reader, const MilPb__Operation* source,
+                                   ppn_mil_block_t* block) {
+  ppn_status_t status = read_named_operation(reader, source, block);
+  if (!status || !reader->locator) return status;
+  return reader->locator->locate(reader->locator->context, source, status);
 }
 
 // ---- Blocks and functions ----
@@ -331,21 +339,32 @@ static ppn_status_t read_program(reader_t* reader, const MilPb__Program* source)
   return ppn_status_ok();
 }
 
+ppn_status_t ppn_mil_program_read_message(const MilPb__Program* message,
+                                          ppn_mil_blob_source_t blobs,
+                                          const ppn_mil_locator_t* locator,
+                                          ppn_mil_program_t** out_program) {
+  *out_program = NULL;
+  reader_t reader = {.blobs = blobs, .locator = locator};
+  PPN_RETURN_IF_ERROR(ppn_mil_program_create(NULL, &reader.program));
+  ppn_status_t status = read_program(&reader, message);
+  if (status) {
+    ppn_mil_program_free(reader.program);
+    return status;
+  }
+  *out_program = reader.program;
+  return ppn_status_ok();
+}
+
 ppn_status_t ppn_mil_program_read_proto(ppn_span_t bytes, ppn_mil_blob_source_t blobs,
                                         ppn_mil_program_t** out_program) {
   *out_program = NULL;
   ppn_arena_t arena = {0};
   ProtobufCMessage* message = NULL;
-  reader_t reader = {.blobs = blobs};
   ppn_status_t status =
       ppn_proto_unpack(&mil_pb__program__descriptor, bytes, "ML Program", &arena, &message);
-  if (!status) status = ppn_mil_program_create(NULL, &reader.program);
-  if (!status) status = read_program(&reader, (const MilPb__Program*)message);
-  ppn_arena_release(&arena);
-  if (status) {
-    if (reader.program) ppn_mil_program_free(reader.program);
-    return status;
+  if (!status) {
+    status = ppn_mil_program_read_message((const MilPb__Program*)message, blobs, NULL, out_program);
   }
-  *out_program = reader.program;
-  return ppn_status_ok();
+  ppn_arena_release(&arena);
+  return status;
 }

@@ -54,4 +54,15 @@ ppn_status_t ppn_mil_program_write_text(const ppn_mil_program_t* program, const 
                                         const ppn_mil_text_options_t* options,
                                         ppn_buffer_t* out) PPN_MUST_USE;
 
+// ---- Reading (mil/text_reader.c) ----
+
+// Reads a program and checks it as ppn_mil_program_read_proto does. Decimal numbers, and the
+// elements of a tensor in one list, are accepted too. Errors: INVALID_DATA, UNSUPPORTED,
+// INCOMPATIBLE_VERSION, with line and column, what was expected and what was found.
+ppn_status_t ppn_mil_program_read_text(ppn_span_t text, ppn_mil_blob_source_t blobs,
+                                       ppn_mil_program_t** out_program) PPN_MUST_USE;
+
+// Appends the Program message that the text says. Only its form is checked.
+ppn_status_t ppn_mil_text_to_proto(ppn_span_t text, ppn_buffer_t* out) PPN_MUST_USE;
+
 #endif  // PPN_MIL_TEXT_H_

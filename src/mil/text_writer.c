@@ -13,7 +13,6 @@
 #define END_INDENT 8
 // Blocks go deeper by this much.
 #define BLOCK_INDENT 8
-#define MAX_BLOCK_DEPTH 100
 
 static const struct {
   const char *opset, *tag;
@@ -22,6 +21,13 @@ static const struct {
                   {"CoreML7", "ios17"},
                   {"CoreML8", "ios18"},
                   {"CoreML9", "ios26"}};
+
+const char* ppn_mil_text_opset_of_tag(ppn_string_view_t tag) {
+  for (size_t i = 0; i < PPN_COUNT_OF(opset_tags); ++i) {
+    if (ppn_sv_equals(tag, opset_tags[i].tag)) return opset_tags[i].opset;
+  }
+  return NULL;
+}
 
 static void append(ppn_mil_text_writer_t* writer, const char* text) {
   ppn_buffer_append_text(writer->out, text);
@@ -119,23 +125,23 @@ static ppn_status_t write_argument(ppn_mil_text_writer_t* writer,
 }
 
 static ppn_status_t write_block(ppn_mil_text_writer_t* writer, const MilPb__Block* block,
-                                int columns, int depth);
+                                int columns);
 
 static ppn_status_t write_nested_blocks(ppn_mil_text_writer_t* writer,
-                                        const MilPb__Operation* operation, int columns, int depth) {
+                                        const MilPb__Operation* operation, int columns) {
   for (size_t i = 0; i < operation->n_blocks; ++i) {
     const MilPb__Block* block = operation->blocks[i];
     append(writer, i > 0 ? ", (" : " (");
     PPN_RETURN_IF_ERROR(write_named_types(writer, block->inputs, block->n_inputs));
     append(writer, ") ");
-    PPN_RETURN_IF_ERROR_ANNOTATED(write_block(writer, block, columns + BLOCK_INDENT, depth + 1),
-                                  "block %zu", i);
+    PPN_RETURN_IF_ERROR_ANNOTATED(write_block(writer, block, columns + BLOCK_INDENT), "block %zu",
+                                  i);
   }
   return ppn_status_ok();
 }
 
 static ppn_status_t write_operation(ppn_mil_text_writer_t* writer,
-                                    const MilPb__Operation* operation, int columns, int depth) {
+                                    const MilPb__Operation* operation, int columns) {
   indent(writer, columns);
   PPN_RETURN_IF_ERROR(write_named_types(writer, operation->outputs, operation->n_outputs));
   ppn_buffer_printf(writer->out, "%s%s(", operation->n_outputs > 0 ? " = " : "", operation->type);
@@ -148,7 +154,7 @@ static ppn_status_t write_operation(ppn_mil_text_writer_t* writer,
   }
   append(writer, ")");
   PPN_RETURN_IF_ERROR(write_attributes(writer, operation->attributes, operation->n_attributes));
-  PPN_RETURN_IF_ERROR(write_nested_blocks(writer, operation, columns, depth));
+  PPN_RETURN_IF_ERROR(write_nested_blocks(writer, operation, columns));
   append(writer, ";\n");
   return ppn_buffer_status(writer->out);
 }
@@ -157,11 +163,7 @@ static ppn_status_t write_operation(ppn_mil_text_writer_t* writer,
 
 // From the opening brace to the outputs; operations at `columns`.
 static ppn_status_t write_block(ppn_mil_text_writer_t* writer, const MilPb__Block* block,
-                                int columns, int depth) {
-  if (depth > MAX_BLOCK_DEPTH) {
-    return ppn_status_make(PPN_STATUS_UNSUPPORTED, "blocks are nested more than %d deep",
-                           MAX_BLOCK_DEPTH);
-  }
+                                int columns) {
   if (block->n_attributes > 0) {
     return ppn_status_make(PPN_STATUS_UNSUPPORTED, "attributes of blocks have no text form");
   }
@@ -169,7 +171,7 @@ static ppn_status_t write_block(ppn_mil_text_writer_t* writer, const MilPb__Bloc
   for (size_t i = 0; i < block->n_operations; ++i) {
     const MilPb__Operation* operation = block->operations[i];
     PPN_RETURN_IF_ERROR_ANNOTATED(
-        write_operation(writer, operation, columns, depth), "operation '%s' (%s)",
+        write_operation(writer, operation, columns), "operation '%s' (%s)",
         operation->n_outputs > 0 ? operation->outputs[0]->name : "", operation->type);
   }
   indent(writer, columns - (OPERATION_INDENT - END_INDENT));
@@ -235,7 +237,7 @@ static ppn_status_t write_function(ppn_mil_text_writer_t* writer, const char* na
   append(writer, ")");
   PPN_RETURN_IF_ERROR(write_function_attributes(writer, name, function, options));
   append(writer, " ");
-  PPN_RETURN_IF_ERROR(write_block(writer, block, OPERATION_INDENT, 0));
+  PPN_RETURN_IF_ERROR(write_block(writer, block, OPERATION_INDENT));
   append(writer, ";\n");
   return ppn_status_ok();
 }

@@ -16,6 +16,9 @@ const char* ppn_mil_text_dtype_name(MilPb__DataType type);
 // UNUSED_TYPE when there is no such name.
 MilPb__DataType ppn_mil_text_dtype_from_name(ppn_string_view_t name);
 
+// "CoreML7" of "ios17"; NULL when there is no such opset.
+const char* ppn_mil_text_opset_of_tag(ppn_string_view_t tag);
+
 // "string" or "tensor<string, []>", as the dialect has it.
 void ppn_mil_text_write_scalar_type(ppn_mil_text_writer_t* writer, const char* dtype);
 // With quotes and escapes.
