@@ -25,7 +25,7 @@ static bool lower_full_graph, take_over_mutable_buffer = true, take_over_constan
 
 static const option_t options[] = {
     {"output", 'o', OPTION_TEXT, &output, "FILE",
-     "where to write: a .pte, or a .mlpackage when the whole graph is lowered"},
+     "where to write: a .pte, or a .mlpackage or .mlmodelc when the whole graph is lowered"},
     {"method", 'm', OPTION_LIST, &methods, "NAME=FILE",
      "add a method; the positional model is method 'forward'"},
     {"compute-unit", 0, OPTION_TEXT, &compute_unit, "UNIT",
@@ -35,7 +35,8 @@ static const option_t options[] = {
      "program needs"},
     {"compute-precision", 0, OPTION_TEXT, &compute_precision, "PRECISION",
      "float16 (default), float32"},
-    {"model-type", 0, OPTION_TEXT, &model_type, "TYPE", "model (default)"},
+    {"model-type", 0, OPTION_TEXT, &model_type, "TYPE",
+     "model (default): a package; compiled_model: compiled here, which no device has loaded yet"},
     {"weight-sharing", 0, OPTION_TEXT, &weight_sharing, "STRATEGY",
      "of several methods: positional (default; their n-th partitions are one model\nthat holds "
      "equal weights once), disabled"},
@@ -178,10 +179,14 @@ static bool ends_with(const char* text, const char* suffix) {
   return a > b && !strcmp(text + a - b, suffix);
 }
 
+static bool is_model_name(const char* path) {
+  return ends_with(path, ".mlpackage") || ends_with(path, ".mlmodelc");
+}
+
 // Devices may be called anything.
 static bool is_output_name(const char* path) {
   struct stat information;
-  if (ends_with(path, ".pte") || ends_with(path, ".mlpackage")) return true;
+  if (ends_with(path, ".pte") || is_model_name(path)) return true;
   return stat(path, &information) == 0 && !S_ISREG(information.st_mode) &&
          !S_ISDIR(information.st_mode);
 }
@@ -211,7 +216,7 @@ static ppn_status_t write_package(ppn_edge_program_t* edge, uint64_t* out_size) 
 }
 
 static ppn_status_t write_output(ppn_edge_program_t* edge, uint64_t* out_size) {
-  if (ends_with(output, ".mlpackage")) return write_package(edge, out_size);
+  if (is_model_name(output)) return write_package(edge, out_size);
   ppn_status_t status = ppn_edge_program_write(edge, output);
   return status ? status : ppn_edge_program_size(edge, out_size);
 }
@@ -264,7 +269,8 @@ static int run(int argument_count, char** arguments) {
     return EXIT_USAGE;
   }
   if (!is_output_name(output)) {
-    fprintf(stderr, "pippin lower: -o '%s': expected a name that ends in .pte or .mlpackage\n",
+    fprintf(stderr,
+            "pippin lower: -o '%s': expected a name that ends in .pte, .mlpackage or .mlmodelc\n",
             output);
     return EXIT_USAGE;
   }

@@ -80,8 +80,11 @@ typedef enum ppn_compute_precision {
   PPN_PRECISION_FLOAT32 = 1
 } ppn_compute_precision_t;
 
+// What delegates hold.
 typedef enum ppn_model_type {
-  PPN_MODEL_TYPE_MODEL = 0,
+  PPN_MODEL_TYPE_MODEL = 0,  // a package, which the device compiles when it loads it
+  // A compiled model, as ppn_model_compile (pippin/model.h) makes it; lowering warns that no Apple
+  // device has loaded one.
   PPN_MODEL_TYPE_COMPILED_MODEL = 1
 } ppn_model_type_t;
 
@@ -206,7 +209,8 @@ PPN_API ppn_status_t ppn_edge_program_write_payload_to(ppn_edge_program_t* progr
                                                        ppn_write_function_t write, void* user_data);
 
 // Writes partition `index` of a method as a plain `.mlpackage` folder: with a function for each
-// method when they share it.
+// method when they share it. A path that ends in ".mlmodelc" becomes a compiled model (as by
+// ppn_model_compile, pippin/model.h).
 PPN_API ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const char* method,
                                                     size_t index, const char* path);
 

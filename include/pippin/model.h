@@ -1,4 +1,4 @@
-// Core ML models: opens ML Programs (`.mlpackage`, `.mlmodel`, delegate payloads) and predicts with
+// Core ML models: opens ML Programs (`.mlpackage`, `.mlmodel`, `.mlmodelc`) and predicts with
 // Pippin's CPU engine.
 //
 //   model (immutable; shared by threads) ─┬─ instance (one thread at a time) ─ predict

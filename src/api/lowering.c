@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/lowering_session.h"
+#include "coreml/compiled.h"
 
 ppn_coreml_partitioner_t ppn_coreml_partitioner_defaults(void) {
   ppn_coreml_partitioner_t partitioner = {.take_over_mutable_buffer = true,
@@ -129,6 +130,19 @@ static ppn_status_t check_names(const ppn_edge_method_source_t* methods, size_t 
   return status;
 }
 
+// Once, however many delegates hold compiled models.
+static void warn_compiled(const ppn_edge_program_t* program) {
+  for (uint32_t i = 0; i < program->method_count; ++i) {
+    const ppn_lowered_method_t* method = &program->methods[i];
+    if (method->partitions.partition_count == 0 ||
+        method->delegates[0].model_type != PPN_MODEL_TYPE_COMPILED_MODEL) {
+      continue;
+    }
+    ppn_coreml_warn_compiled("model type 'compiled_model': the delegates' model");
+    return;
+  }
+}
+
 static ppn_status_t lower_methods(ppn_edge_program_t* program,
                                   const ppn_edge_method_source_t* methods, size_t method_count) {
   PPN_RETURN_IF_ERROR(check_names(methods, method_count));
@@ -152,6 +166,7 @@ static ppn_status_t lower_methods(ppn_edge_program_t* program,
   for (uint32_t i = 0; i < program->method_count; ++i) {
     PPN_RETURN_IF_ERROR(annotate(program, i, make_edge_method(program, i)));
   }
+  warn_compiled(program);
   return ppn_lowering_report(program);
 }
 
@@ -332,5 +347,12 @@ ppn_status_t ppn_edge_program_write_package(ppn_edge_program_t* program, const c
                                             size_t index, const char* path) {
   const ppn_delegate_t* delegate = NULL;
   PPN_RETURN_IF_ERROR(find_delegate(program, method, index, &delegate));
-  return ppn_coreml_package_write(delegate->shared ? delegate->shared->plan : delegate->plan, path);
+  ppn_coreml_package_plan_t* plan = delegate->shared ? delegate->shared->plan : delegate->plan;
+  if (!ppn_sv_ends_with(ppn_sv(path), ".mlmodelc")) return ppn_coreml_package_write(plan, path);
+  uint32_t count;
+  PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_compile(plan));
+  const ppn_package_file_t* files = ppn_coreml_package_plan_compiled_files(plan, &count);
+  PPN_RETURN_IF_ERROR(ppn_coreml_package_write_files(files, count, path));
+  ppn_coreml_warn_compiled(path);
+  return ppn_status_ok();
 }

@@ -112,12 +112,7 @@ ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
     options.minimum_deployment_target = minimum_target;
   }
   ppn_string_view_t shapes = enumerated_shapes(partitioner);
-  *out_delegate = (ppn_delegate_t){0};
-  if (options.model_type == PPN_MODEL_TYPE_COMPILED_MODEL) {
-    return ppn_status_make(PPN_STATUS_UNSUPPORTED,
-                           "model type 'compiled_model' is made by Apple's compiler, which runs on "
-                           "a Mac only; use 'model', which the device compiles when it loads it");
-  }
+  *out_delegate = (ppn_delegate_t){.model_type = options.model_type};
   ppn_lower_options_t lower = lower_options(&options);
   PPN_RETURN_IF_ERROR(ppn_lower_program(partition->submodule, &lower, &out_delegate->program));
   PPN_RETURN_IF_ERROR(ppn_coreml_model_from_program(out_delegate->program, &out_delegate->model));
@@ -128,6 +123,9 @@ ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
 
 ppn_status_t ppn_lowering_delegate_finish(ppn_delegate_t* delegate) {
   PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_create(delegate->model, &delegate->plan));
+  if (delegate->model_type == PPN_MODEL_TYPE_COMPILED_MODEL) {
+    PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_compile(delegate->plan));
+  }
   return ppn_coreml_payload_create(delegate->plan, "lowered_module", &delegate->payload);
 }
 

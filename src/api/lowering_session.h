@@ -13,6 +13,7 @@
 typedef struct ppn_delegate {
   ppn_mil_program_t* program;
   ppn_coreml_model_t* model;
+  ppn_model_type_t model_type;
   ppn_coreml_package_plan_t* plan;  // NULL when the model is part of `shared`
   ppn_producer_t payload;
   const struct ppn_shared_model* shared;  // NULL: none

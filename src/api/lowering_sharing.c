@@ -73,6 +73,10 @@ static ppn_status_t share(ppn_edge_program_t* program, uint32_t index) {
   if (!folder) return ppn_out_of_memory();
   PPN_RETURN_IF_ERROR(ppn_coreml_model_combine(models, names, count, &shared->model));
   PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_create(shared->model, &shared->plan));
+  // As the official tools, after the first method's wish.
+  if (first_participant(program)->delegates[index].model_type == PPN_MODEL_TYPE_COMPILED_MODEL) {
+    PPN_RETURN_IF_ERROR(ppn_coreml_package_plan_compile(shared->plan));
+  }
   PPN_RETURN_IF_ERROR(ppn_coreml_payload_create(shared->plan, folder, &shared->payload));
   for (uint32_t i = 0; i < program->method_count; ++i) {
     ppn_lowered_method_t* method = &program->methods[i];

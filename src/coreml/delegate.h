@@ -25,9 +25,9 @@ ppn_status_t ppn_coreml_parse_compile_specs(const ppn_compile_spec_t* specs, uin
 ppn_string_view_t ppn_coreml_enumerated_shapes_spec(const ppn_compile_spec_t* specs,
                                                     uint32_t count);
 
-// The payload of a model: the folder `name` with model.mlpackage and metadata.json, flattened.
-// Takes over nothing: plan, model and name must outlive it. The identifier is derived from the
-// content, so equal models have equal identifiers.
+// The payload of a model: the folder `name` with metadata.json and model.mlpackage (model.mlmodelc
+// when the plan has compiled it), flattened. Takes over nothing: plan, model and name must outlive
+// it. The identifier is derived from the content, so equal models have equal identifiers.
 ppn_status_t ppn_coreml_payload_create(ppn_coreml_package_plan_t* plan, const char* name,
                                        ppn_producer_t* out_payload) PPN_MUST_USE;
 

@@ -107,6 +107,11 @@ typedef struct ppn_package_file {
 // The package's files (Manifest.json, model.mlmodel, weight.bin), owned by the plan.
 const ppn_package_file_t* ppn_coreml_package_plan_files(const ppn_coreml_package_plan_t* plan,
                                                         uint32_t* out_count);
+// Compiles the model of the package (coreml/compiled.h); once. From then on the plan has the files
+// of the compiled model too: NULL before. Errors: those of the text form.
+ppn_status_t ppn_coreml_package_plan_compile(ppn_coreml_package_plan_t* plan) PPN_MUST_USE;
+const ppn_package_file_t* ppn_coreml_package_plan_compiled_files(
+    const ppn_coreml_package_plan_t* plan, uint32_t* out_count);
 // Writes the folder `path` (".mlpackage"): beside it first, then renamed. Replaces an existing
 // package.
 ppn_status_t ppn_coreml_package_write(ppn_coreml_package_plan_t* plan,

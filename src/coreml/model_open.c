@@ -15,11 +15,7 @@ static ppn_status_t read_files(ppn_coreml_model_t* model, ppn_package_find_t fin
   if (ppn_status_code(status) != PPN_STATUS_NOT_FOUND) return status;
   ppn_status_free(status);
   status = find(context, PPN_COMPILED_DATA, &file);
-  if (!status) {
-    return ppn_status_make(PPN_STATUS_UNSUPPORTED,
-                           "this is a compiled model (.mlmodelc); open the package (.mlpackage) it "
-                           "was compiled from");
-  }
+  if (!status) return ppn_coreml_read_compiled(model, file, find, context);
   if (ppn_status_code(status) != PPN_STATUS_NOT_FOUND) return status;
   ppn_status_free(status);
   return ppn_status_make(PPN_STATUS_INVALID_DATA,

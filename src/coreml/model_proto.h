@@ -15,6 +15,10 @@ ppn_status_t ppn_coreml_model_write_proto(const ppn_coreml_model_t* model, ppn_s
 ppn_status_t ppn_coreml_model_read_proto(ppn_span_t bytes, ppn_coreml_model_t* model,
                                          ppn_span_t* out_program) PPN_MUST_USE;
 
+// The same from the parts that compiled models keep: the version and a serialised ModelDescription.
+ppn_status_t ppn_coreml_model_read_description(int specification_version, ppn_span_t bytes,
+                                               ppn_coreml_model_t* model) PPN_MUST_USE;
+
 // OK for ML Programs, else UNSUPPORTED with the kind's name and what to do. `field`: the member of
 // Model's oneof, 0 for none (coreml/model_kinds.c).
 ppn_status_t ppn_coreml_check_model_kind(int field) PPN_MUST_USE;

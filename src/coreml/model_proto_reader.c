@@ -292,6 +292,16 @@ static ppn_status_t read_description(const ModelPb__ModelDescription* source,
   return ppn_status_ok();
 }
 
+static ppn_status_t set_version(ppn_coreml_model_t* model, int version) {
+  model->specification_version = version;
+  if (version >= OLDEST_PROGRAM_VERSION && version <= NEWEST_PROGRAM_VERSION) {
+    return ppn_status_ok();
+  }
+  return ppn_status_make(PPN_STATUS_INCOMPATIBLE_VERSION,
+                         "the model has specification version %d, supported are %d to %d", version,
+                         OLDEST_PROGRAM_VERSION, NEWEST_PROGRAM_VERSION);
+}
+
 ppn_status_t ppn_coreml_model_read_proto(ppn_span_t bytes, ppn_coreml_model_t* model,
                                          ppn_span_t* out_program) {
   ProtobufCMessage* message;
@@ -299,17 +309,19 @@ ppn_status_t ppn_coreml_model_read_proto(ppn_span_t bytes, ppn_coreml_model_t* m
       ppn_proto_unpack(&model_pb__model__descriptor, bytes, "model", &model->arena, &message));
   const ModelPb__Model* source = (const ModelPb__Model*)message;
   PPN_RETURN_IF_ERROR(ppn_coreml_check_model_kind((int)source->type_case));
-  model->specification_version = source->specification_version;
-  if (model->specification_version < OLDEST_PROGRAM_VERSION ||
-      model->specification_version > NEWEST_PROGRAM_VERSION) {
-    return ppn_status_make(PPN_STATUS_INCOMPATIBLE_VERSION,
-                           "the model has specification version %d, supported are %d to %d",
-                           model->specification_version, OLDEST_PROGRAM_VERSION,
-                           NEWEST_PROGRAM_VERSION);
-  }
+  PPN_RETURN_IF_ERROR(set_version(model, source->specification_version));
   if (!source->description) {
     return ppn_status_make(PPN_STATUS_INVALID_DATA, "the model has no description");
   }
   *out_program = ppn_span_make(source->ml_program.data, source->ml_program.len);
   return read_description(source->description, model);
+}
+
+ppn_status_t ppn_coreml_model_read_description(int specification_version, ppn_span_t bytes,
+                                               ppn_coreml_model_t* model) {
+  ProtobufCMessage* message;
+  PPN_RETURN_IF_ERROR(set_version(model, specification_version));
+  PPN_RETURN_IF_ERROR(ppn_proto_unpack(&model_pb__model_description__descriptor, bytes,
+                                       "model description", &model->arena, &message));
+  return read_description((const ModelPb__ModelDescription*)message, model);
 }

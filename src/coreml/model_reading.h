@@ -23,10 +23,14 @@ ppn_mil_blob_source_t ppn_coreml_blob_source(ppn_coreml_weight_source_t* source)
 // description become those of the program's symbols. Errors: INVALID_DATA.
 ppn_status_t ppn_coreml_model_match_interfaces(ppn_coreml_model_t* model) PPN_MUST_USE;
 
-// Fill an empty model. From the manifest of a package and what it names; from one model file.
+// Fill an empty model. From the manifest of a package and what it names; from one model file; from
+// the files of a compiled model, whose coremldata.bin is `data`.
 ppn_status_t ppn_coreml_read_package(ppn_coreml_model_t* model, ppn_span_t manifest,
                                      ppn_package_find_t find, void* context) PPN_MUST_USE;
 ppn_status_t ppn_coreml_read_model_file(ppn_coreml_model_t* model, ppn_package_find_t find,
                                         void* context, const char* path) PPN_MUST_USE;
+
+ppn_status_t ppn_coreml_read_compiled(ppn_coreml_model_t* model, ppn_span_t data,
+                                      ppn_package_find_t find, void* context) PPN_MUST_USE;
 
 #endif  // PPN_COREML_MODEL_READING_H_

@@ -2,6 +2,7 @@
 // in the weight file, and what the program says about it.
 #include <stdlib.h>
 
+#include "coreml/compiled.h"
 #include "coreml/model_proto.h"
 #include "coreml/package_layout.h"
 #include "formats/weight_blob.h"
@@ -27,6 +28,7 @@ struct ppn_coreml_package_plan {
   ppn_buffer_t manifest, model;
   ppn_package_file_t files[MAX_FILES];
   uint32_t file_count;
+  ppn_coreml_compiled_t* compiled;  // NULL: the package only
 };
 
 // ---- Equal constants ----
@@ -242,10 +244,27 @@ ppn_status_t ppn_coreml_package_plan_create(ppn_coreml_model_t* model,
 
 void ppn_coreml_package_plan_free(ppn_coreml_package_plan_t* plan) {
   if (!plan) return;
+  ppn_coreml_compiled_free(plan->compiled);
   ppn_buffer_release(&plan->manifest);
   ppn_buffer_release(&plan->model);
   ppn_arena_release(&plan->arena);
   free(plan);
+}
+
+ppn_status_t ppn_coreml_package_plan_compile(ppn_coreml_package_plan_t* plan) {
+  if (plan->compiled) return ppn_status_ok();
+  ppn_package_file_t weights = {
+      PPN_PACKAGE_WEIGHTS_NAME "/weight.bin",
+      {.size = ppn_weight_blob_layout_size(&plan->layout), .write = write_weights, .self = plan}};
+  return ppn_coreml_compiled_create(plan->source, ppn_span_make(plan->model.data, plan->model.size),
+                                    &weights, plan->blob_count > 0 ? 1 : 0, "model",
+                                    &plan->compiled);
+}
+
+const ppn_package_file_t* ppn_coreml_package_plan_compiled_files(
+    const ppn_coreml_package_plan_t* plan, uint32_t* out_count) {
+  *out_count = 0;
+  return plan->compiled ? ppn_coreml_compiled_files(plan->compiled, out_count) : NULL;
 }
 
 const ppn_package_file_t* ppn_coreml_package_plan_files(const ppn_coreml_package_plan_t* plan,

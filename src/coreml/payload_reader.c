@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "coreml/compiled.h"
 #include "coreml/delegate.h"
 
 // Limits of the official reader, and sanity.
@@ -10,6 +11,7 @@
 #define MAX_DEPTH 64
 
 #define PACKAGE_PREFIX "model.mlpackage/"
+#define COMPILED_PREFIX "model.mlmodelc/"
 #define METADATA_PATH "metadata.json"
 
 typedef struct payload_file {
@@ -291,31 +293,30 @@ ppn_status_t ppn_coreml_payload_names(const ppn_coreml_payload_t* payload, const
 
 // ---- The model ----
 
-static ppn_status_t find_in_package(void* context, const char* path, ppn_span_t* out_bytes) {
-  const ppn_coreml_payload_t* payload = context;
-  size_t prefix = strlen(PACKAGE_PREFIX);
-  for (uint32_t i = 0; i < payload->file_count; ++i) {
-    const payload_file_t* file = &payload->files[i];
-    if (strncmp(file->path, PACKAGE_PREFIX, prefix) == 0 &&
-        strcmp(file->path + prefix, path) == 0) {
+// The files of the payload's model, below one of its folders.
+typedef struct model_files {
+  const ppn_coreml_payload_t* payload;
+  const char* prefix;
+} model_files_t;
+
+static ppn_status_t find_in_model(void* context, const char* path, ppn_span_t* out_bytes) {
+  const model_files_t* files = context;
+  size_t prefix = strlen(files->prefix);
+  for (uint32_t i = 0; i < files->payload->file_count; ++i) {
+    const payload_file_t* file = &files->payload->files[i];
+    if (strncmp(file->path, files->prefix, prefix) == 0 && strcmp(file->path + prefix, path) == 0) {
       *out_bytes = file->bytes;
       return ppn_status_ok();
     }
   }
-  return ppn_status_make(PPN_STATUS_NOT_FOUND, "the payload has no file '" PACKAGE_PREFIX "%s'",
+  return ppn_status_make(PPN_STATUS_NOT_FOUND, "the payload has no file '%s%s'", files->prefix,
                          path);
 }
 
 ppn_status_t ppn_coreml_payload_model(const ppn_coreml_payload_t* payload,
                                       ppn_coreml_model_t** out_model) {
-  *out_model = NULL;
-  if (find_file(payload, "model.mlmodelc/model.mil") &&
-      !find_file(payload, PACKAGE_PREFIX "Manifest.json")) {
-    return ppn_status_make(
-        PPN_STATUS_UNSUPPORTED,
-        "the delegate holds a compiled model (.mlmodelc); lower again with model "
-        "type 'model'");
-  }
-  return ppn_coreml_model_read(find_in_package, (void*)(uintptr_t)payload, payload->identifier,
-                               out_model);
+  // As on a device, a compiled model comes first.
+  bool is_compiled = find_file(payload, COMPILED_PREFIX PPN_COMPILED_DATA) != NULL;
+  model_files_t files = {payload, is_compiled ? COMPILED_PREFIX : PACKAGE_PREFIX};
+  return ppn_coreml_model_read(find_in_model, &files, payload->identifier, out_model);
 }

@@ -13,6 +13,8 @@
 #include "coreml/package_layout.h"
 
 #define PACKAGE_NAME "model.mlpackage"
+#define COMPILED_NAME "model.mlmodelc"
+#define WEIGHT_FILE_SUFFIX "weights/weight.bin"
 #define METADATA_NAME "metadata.json"
 #define IDENTIFIER_PREFIX "executorch_"
 #define KEY_PREFIX "coreml_" IDENTIFIER_PREFIX
@@ -29,6 +31,7 @@ typedef struct node {
 typedef struct payload {
   ppn_arena_t arena;
   const char* name;
+  const char* model_name;  // of the folder with the model
   const ppn_package_file_t* files;
   uint32_t file_count;
   uint64_t* file_offsets;
@@ -156,7 +159,7 @@ static ppn_status_t make_directory(payload_t* payload) {
   node_list_t list = {0};
   PPN_ARENA_NEW(&payload->arena, payload->file_count * 4 + 8, &list.nodes);
   uint32_t package;
-  PPN_RETURN_IF_ERROR(add_folder(payload, &list, PACKAGE_NAME, "", &package));
+  PPN_RETURN_IF_ERROR(add_folder(payload, &list, payload->model_name, "", &package));
   uint32_t metadata =
       add_node(&list, METADATA_NAME, false, payload->metadata_offset, payload->metadata.size);
   uint32_t root = add_node(&list, payload->name, true, 0, 0);
@@ -237,11 +240,13 @@ static void release_payload(void* self) {
 }
 
 static ppn_status_t build(payload_t* payload, ppn_coreml_package_plan_t* plan) {
-  payload->files = ppn_coreml_package_plan_files(plan, &payload->file_count);
+  payload->files = ppn_coreml_package_plan_compiled_files(plan, &payload->file_count);
+  payload->model_name = payload->files ? COMPILED_NAME : PACKAGE_NAME;
+  if (!payload->files) payload->files = ppn_coreml_package_plan_files(plan, &payload->file_count);
   PPN_ARENA_NEW(&payload->arena, payload->file_count, &payload->file_offsets);
   uint64_t end = 0;
   for (uint32_t i = 0; i < payload->file_count; ++i) {
-    bool is_weights = strcmp(payload->files[i].path, PPN_PACKAGE_DATA PPN_PACKAGE_WEIGHT_FILE) == 0;
+    bool is_weights = ppn_sv_ends_with(ppn_sv(payload->files[i].path), WEIGHT_FILE_SUFFIX);
     uint64_t alignment = is_weights ? WEIGHT_ALIGNMENT : 1;
     payload->file_offsets[i] = (end + alignment - 1) / alignment * alignment;
     end = payload->file_offsets[i] + payload->files[i].content.size;

@@ -1,4 +1,5 @@
-// Models through the public interface: description, predictions, states, threads, errors.
+// Models through the public interface: description, predictions, states, threads, errors; from a
+// package, and the same from the compiled model that is made of it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,16 +70,54 @@ static int write_package(void** state) {
   return 0;
 }
 
+static void remove_files(const char* root, const char* const* files, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    char path[192];
+    snprintf(path, sizeof path, "%s%s", root, files[i]);
+    assert_int_equal(remove(path), 0);
+  }
+}
+
+static void remove_package_files(const char* path) {
+  static const char* const files[] = {"/Data/com.apple.CoreML/model.mlmodel",
+                                      "/Data/com.apple.CoreML", "/Data", "/Manifest.json", ""};
+  remove_files(path, files, sizeof files / sizeof *files);
+}
+
 static int remove_package(void** state) {
   package_t* package = *state;
   ppn_model_free(package->model);
-  static const char* const files[] = {"/Data/com.apple.CoreML/model.mlmodel",
-                                      "/Data/com.apple.CoreML", "/Data", "/Manifest.json", ""};
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-    char path[192];
-    snprintf(path, sizeof path, "%s%s", package->path, files[i]);
-    assert_int_equal(remove(path), 0);
-  }
+  remove_package_files(package->path);
+  assert_int_equal(remove(package->folder), 0);
+  free(package);
+  return 0;
+}
+
+// The package is gone before it is compiled: an open model needs it no more.
+static int write_compiled(void** state) {
+  write_package(state);
+  package_t* package = *state;
+  remove_package_files(package->path);
+  snprintf(package->path, sizeof package->path, "%s/model.mlmodelc", package->folder);
+  expect_ok(ppn_model_compile(package->model, package->path));
+  expect_ok(ppn_model_compile(package->model, package->path));  // replaces it
+  ppn_model_free(package->model);
+  expect_ok(ppn_model_open(package->path, &package->model));
+  expect_error(ppn_model_compile(package->model, "/tmp/never.mlmodelc"),
+               PPN_STATUS_FAILED_PRECONDITION, "this one is compiled already");
+  return 0;
+}
+
+static int remove_compiled(void** state) {
+  package_t* package = *state;
+  ppn_model_free(package->model);
+  static const char* const files[] = {"/analytics/coremldata.bin",
+                                      "/analytics",
+                                      "/coremldata.bin",
+                                      "/metadata.json",
+                                      "/model.mil",
+                                      ""};
+  remove_files(package->path, files, sizeof files / sizeof *files);
   assert_int_equal(remove(package->folder), 0);
   free(package);
   return 0;
@@ -267,5 +306,6 @@ int main(void) {
       cmocka_unit_test(wrong_inputs),          cmocka_unit_test(states_are_apart),
       cmocka_unit_test(threads_share_a_model), cmocka_unit_test(other_kinds_are_named),
   };
-  return cmocka_run_group_tests(tests, write_package, remove_package);
+  int failed = cmocka_run_group_tests_name("package", tests, write_package, remove_package);
+  return failed + cmocka_run_group_tests_name("compiled", tests, write_compiled, remove_compiled);
 }

@@ -44,13 +44,14 @@ def programs(request, tmp_path_factory):
     return paths
 
 
-def test_programs_are_read(programs):
+def test_programs_are_read_and_compiled(programs):
+    """A compiled model holds the package's program: read back, it is equal."""
     output = subprocess.run(
-        [BUILD / "tests" / "coreml_model_probe"], input="\n".join(map(str, programs)) + "\n",
+        [BUILD / "tests" / "coreml_model_probe", "compile"], input="\n".join(map(str, programs)) + "\n",
         check=True, capture_output=True, text=True,
     ).stdout.splitlines()  # fmt: skip
     assert len(output) == len(programs)
-    wrong = [line for line in output if line != "ok" and not line.endswith(REFUSED)]
+    wrong = [f"{path}: {line}" for path, line in zip(programs, output) if line != "ok" and not line.endswith(REFUSED)]
     assert not wrong, "\n".join(wrong)
 
 
