@@ -115,7 +115,7 @@ static int by_name(const void* a, const void* b) {
 
 typedef struct emission {
   ppn_arena_t arena;
-  ppn_constant_pool_t constants;
+  ppn_constant_pool_t constants, initial_values;
   ppn_payload_pool_t payloads;
   ppn_method_emitter_t* emitters;
   uint32_t emitter_count;
@@ -126,6 +126,7 @@ static ppn_method_emitter_t* next_emitter(emission_t* emission, const ppn_emit_o
   ppn_method_emitter_t* emitter = &emission->emitters[emission->emitter_count++];
   emitter->options = options;
   emitter->constants = &emission->constants;
+  emitter->initial_values = &emission->initial_values;
   emitter->payloads = &emission->payloads;
   emitter->arena = &emission->arena;
   return emitter;
@@ -172,6 +173,8 @@ static ppn_status_t describe(emission_t* emission, const ppn_emission_source_t* 
       .plan_count = emission->emitter_count,
       .constants = emission->constants.producers,
       .constant_count = emission->constants.count,
+      .initial_values = emission->initial_values.producers,
+      .initial_value_count = emission->initial_values.count,
       .payloads = emission->payloads.payloads,
       .payload_count = emission->payloads.count,
       .named_data = entries,
@@ -187,6 +190,7 @@ static void release(emission_t* emission) {
     ppn_method_emitter_release(&emission->emitters[i]);
   }
   ppn_constant_pool_release(&emission->constants);
+  ppn_constant_pool_release(&emission->initial_values);
   ppn_payload_pool_release(&emission->payloads);
   ppn_arena_release(&emission->arena);
 }

@@ -62,9 +62,16 @@ static ppn_status_t pool_constants(ppn_method_emitter_t* emitter) {
   for (uint32_t i = 0; i < program->input_count; ++i) {
     const ppn_value_t* value = program->graph->inputs[i];
     const ppn_input_spec_t* spec = &program->inputs[i];
-    if (!value || !spec->constant || is_mutated(program, spec)) continue;
-    PPN_RETURN_IF_ERROR(ppn_constant_pool_add(emitter->constants, spec->constant,
-                                              &emitter->values[value->id].constant));
+    if (!value || !spec->constant) continue;
+    ppn_emitted_value_t* record = &emitter->values[value->id];
+    if (!is_mutated(program, spec)) {
+      PPN_RETURN_IF_ERROR(
+          ppn_constant_pool_add(emitter->constants, spec->constant, &record->constant));
+    } else if (emitter->options->allocate_mutable_buffers &&
+               !ppn_constant_is_zero(spec->constant)) {
+      PPN_RETURN_IF_ERROR(
+          ppn_constant_pool_add(emitter->initial_values, spec->constant, &record->initial));
+    }
   }
   return ppn_status_ok();
 }

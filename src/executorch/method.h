@@ -25,6 +25,7 @@ typedef struct ppn_emitted_value {
   uint32_t first, last;  // lifetime, in node positions
   uint32_t planned;      // index + 1 of its place in memory; 0: none
   uint32_t constant;     // data_buffer_idx of constants
+  uint32_t initial;      // the same of a mutated buffer's initial value; 0: zeros
   bool is_output;        // the caller gets it
   bool is_elided;        // result of a view that copies nothing
   bool is_dynamic;
@@ -36,7 +37,7 @@ typedef struct ppn_method_emitter {
   const ppn_edge_method_t* method;
   ppn_exported_program_t* program;
   const ppn_emit_options_t* options;
-  ppn_constant_pool_t* constants;
+  ppn_constant_pool_t *constants, *initial_values;
   ppn_payload_pool_t* payloads;
   ppn_arena_t* arena;           // of the whole emission
   ppn_emitted_value_t* values;  // by value id

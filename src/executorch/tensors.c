@@ -277,7 +277,7 @@ void ppn_emit_tensor(ppn_method_emitter_t* emitter, const ppn_value_t* value) {
       .rank = (uint32_t)value->tensor.rank,
       .sizes = record->sizes,
       .dim_order = record->dim_order,
-      .data_index = base->constant,
+      .data_index = record->initial ? record->initial : base->constant,
       .memory_id = base->planned ? 1 : 0,
       .memory_offset = base->planned ? emitter->planned[base->planned - 1].offset : 0,
       .dynamism = record->is_dynamic ? PPN_PTE_DYNAMIC_BOUND : PPN_PTE_STATIC,

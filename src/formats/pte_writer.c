@@ -20,7 +20,7 @@ typedef struct writer {
   const ppn_pte_program_t* program;
   ppn_flatbuffer_builder_t builder;
   uint64_t segment_alignment, constant_alignment;
-  uint64_t* constant_offsets;  // entry 0 is reserved
+  uint64_t *constant_offsets, *initial_offsets;  // entry 0 is reserved
   segment_t* segments;
   uint32_t segment_count;
   uint64_t segment_end;
@@ -50,25 +50,43 @@ static void add_segment(writer_t* writer, uint64_t size, uint64_t alignment) {
   if (size) writer->segment_end = segment->offset + size;
 }
 
+// Where the parts of a segment are: part i at `out_offsets[i + 1]`. The segment's size.
+static uint64_t lay_out_parts(const ppn_producer_t* parts, uint32_t count, uint64_t alignment,
+                              uint64_t* out_offsets) {
+  uint64_t end = 0;
+  out_offsets[0] = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    out_offsets[i + 1] = ppn_align(end, alignment);
+    end = out_offsets[i + 1] + parts[i].size;
+  }
+  return end;
+}
+
 static ppn_status_t lay_out(writer_t* writer) {
   const ppn_pte_program_t* program = writer->program;
-  size_t segments = 1 + (size_t)program->payload_count + program->named_data_count;
+  size_t segments = 2 + (size_t)program->payload_count + program->named_data_count;
   writer->segments = malloc(segments * sizeof(segment_t));
   writer->constant_offsets = malloc((1 + (size_t)program->constant_count) * sizeof(uint64_t));
-  if (!writer->segments || !writer->constant_offsets) return ppn_out_of_memory();
-  uint64_t end = 0;
-  writer->constant_offsets[0] = 0;
-  for (uint32_t i = 0; i < program->constant_count; ++i) {
-    writer->constant_offsets[i + 1] = ppn_align(end, writer->constant_alignment);
-    end = writer->constant_offsets[i + 1] + program->constants[i].size;
+  writer->initial_offsets = malloc((1 + (size_t)program->initial_value_count) * sizeof(uint64_t));
+  if (!writer->segments || !writer->constant_offsets || !writer->initial_offsets) {
+    return ppn_out_of_memory();
   }
-  add_segment(writer, end, 1);
+  add_segment(writer,
+              lay_out_parts(program->constants, program->constant_count, writer->constant_alignment,
+                            writer->constant_offsets),
+              1);
   for (uint32_t i = 0; i < program->payload_count; ++i) {
     add_segment(writer, program->payloads[i]->size, 1);
   }
   for (uint32_t i = 0; i < program->named_data_count; ++i) {
     add_segment(writer, program->named_data[i].content->size, program->named_data[i].alignment);
   }
+  if (program->initial_value_count == 0) return ppn_status_ok();
+  // These are copied, so that they need no alignment.
+  add_segment(writer,
+              lay_out_parts(program->initial_values, program->initial_value_count, 1,
+                            writer->initial_offsets),
+              1);
   return ppn_status_ok();
 }
 
@@ -331,24 +349,39 @@ static ref_t write_named_data(writer_t* writer) {
   return ppn_flatbuffer_ref_vector(b, refs, program->named_data_count);
 }
 
+static ref_t write_subsegments(ppn_flatbuffer_builder_t* b, uint32_t segment,
+                               const uint64_t* offsets, uint32_t count) {
+  ref_t vector = ppn_flatbuffer_vector(b, offsets, (size_t)count + 1, 8, 0);
+  ppn_flatbuffer_table_start(b);
+  if (segment) ppn_flatbuffer_add_u32(b, PPN_PTE_SUBSEGMENT_INDEX, segment);
+  ppn_flatbuffer_add_ref(b, PPN_PTE_SUBSEGMENT_OFFSETS, vector);
+  return ppn_flatbuffer_table_end(b);
+}
+
 static ppn_status_t build(writer_t* writer, ppn_span_t* out_bytes) {
   ppn_flatbuffer_builder_t* b = &writer->builder;
   ref_t plans = write_plans(writer);
   ref_t constant_buffer = ppn_flatbuffer_ref_vector(b, NULL, 0);
   ref_t inline_data = write_inline_data(writer);
   ref_t segments = write_segment_table(writer);
-  ref_t offsets = ppn_flatbuffer_vector(b, writer->constant_offsets,
-                                        (size_t)writer->program->constant_count + 1, 8, 0);
-  ppn_flatbuffer_table_start(b);
-  ppn_flatbuffer_add_ref(b, PPN_PTE_SUBSEGMENT_OFFSETS, offsets);
-  ref_t constants = ppn_flatbuffer_table_end(b);
+  const ppn_pte_program_t* program = writer->program;
+  ref_t constants = write_subsegments(b, 0, writer->constant_offsets, program->constant_count);
   ref_t named_data = write_named_data(writer);
+  ref_t mutable_data = 0;
+  if (program->initial_value_count) {
+    ref_t part = write_subsegments(b, writer->segment_count - 1, writer->initial_offsets,
+                                   program->initial_value_count);
+    mutable_data = ppn_flatbuffer_ref_vector(b, &part, 1);
+  }
   ppn_flatbuffer_table_start(b);
   ppn_flatbuffer_add_ref(b, PPN_PTE_PROGRAM_EXECUTION_PLAN, plans);
   ppn_flatbuffer_add_ref(b, PPN_PTE_PROGRAM_CONSTANT_BUFFER, constant_buffer);
   ppn_flatbuffer_add_ref(b, PPN_PTE_PROGRAM_BACKEND_DELEGATE_DATA, inline_data);
   ppn_flatbuffer_add_ref(b, PPN_PTE_PROGRAM_SEGMENTS, segments);
   ppn_flatbuffer_add_ref(b, PPN_PTE_PROGRAM_CONSTANT_SEGMENT, constants);
+  if (mutable_data) {
+    ppn_flatbuffer_add_ref(b, PPN_PTE_PROGRAM_MUTABLE_DATA_SEGMENTS, mutable_data);
+  }
   ppn_flatbuffer_add_ref(b, PPN_PTE_PROGRAM_NAMED_DATA, named_data);
   ref_t root = ppn_flatbuffer_table_end(b);
   return ppn_flatbuffer_finish(b, root, PPN_PTE_IDENTIFIER, out_bytes);
@@ -436,6 +469,10 @@ static ppn_status_t send_all(const writer_t* writer, const placement_t* placemen
     PPN_RETURN_IF_ERROR(
         send(&out, base + segment->offset, program->named_data[i].content, "named data", i));
   }
+  for (uint32_t i = 0; i < program->initial_value_count; ++i) {
+    PPN_RETURN_IF_ERROR(send(&out, base + segment->offset + writer->initial_offsets[i + 1],
+                             &program->initial_values[i], "initial value", i));
+  }
   return ppn_status_ok();
 }
 
@@ -470,6 +507,7 @@ static ppn_status_t prepare(writer_t* writer, placement_t* out) {
 static void release(writer_t* writer) {
   ppn_flatbuffer_builder_release(&writer->builder);
   free(writer->constant_offsets);
+  free(writer->initial_offsets);
   free(writer->segments);
   free(writer->refs);
 }

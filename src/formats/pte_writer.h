@@ -2,7 +2,7 @@
 //
 //   0          FlatBuffer (with the extended header inserted behind its identifier)
 //   base       segment 0: constants
-//              payloads of delegates, then named data
+//              payloads of delegates, then named data, then initial values
 //
 // Everything is laid out first, from the sizes that the producers state; then bytes are sent once,
 // in order. The description is plain data and borrowed: nothing is copied or freed.
@@ -18,8 +18,9 @@ typedef struct ppn_pte_tensor {
   uint32_t rank;
   const int32_t* sizes;      // upper bounds when dynamic
   const uint8_t* dim_order;  // outermost first; NULL: contiguous
-  uint32_t data_index;       // constants: index + 1 into ppn_pte_program_t.constants; 0: none
-  uint32_t memory_id;        // 1-based arena; 0: not planned
+  // Index + 1 into ppn_pte_program_t.constants or, for planned tensors, .initial_values; 0: none.
+  uint32_t data_index;
+  uint32_t memory_id;  // 1-based arena; 0: not planned
   uint64_t memory_offset;
   ppn_pte_dynamism_t dynamism;
   // Known when reading, never written.
@@ -97,6 +98,8 @@ typedef struct ppn_pte_program {
   uint32_t plan_count;
   const ppn_producer_t* constants;
   uint32_t constant_count;
+  const ppn_producer_t* initial_values;  // of planned tensors, copied when a method is loaded
+  uint32_t initial_value_count;
   const ppn_producer_t* const* payloads;
   uint32_t payload_count;
   const ppn_pte_named_data_t* named_data;

@@ -23,6 +23,21 @@ ppn_input_spec_t* ppn_exported_program_input_spec(const ppn_exported_program_t* 
   return is_input ? &program->inputs[index] : NULL;
 }
 
+bool ppn_constant_is_zero(const ppn_constant_t* constant) {
+  size_t size = ppn_dtype_size(constant->dtype);
+  uint64_t first = (uint64_t)constant->storage_offset, count = 1;  // elements from first to last
+  for (int i = 0; i < constant->rank; ++i) {
+    if (constant->sizes[i] == 0) return true;
+    count += (uint64_t)(constant->sizes[i] - 1) * (uint64_t)constant->strides[i];
+  }
+  if (size == 0 || !constant->storage.data || first + count > constant->storage.size / size) {
+    return false;
+  }
+  const uint8_t* bytes = constant->storage.data + first * size;
+  // All bytes are equal, and the first is 0.
+  return bytes[0] == 0 && memcmp(bytes, bytes + 1, count * size - 1) == 0;
+}
+
 // ---- Adding constants ----
 
 static ppn_status_t insert_spec(ppn_exported_program_t* program, uint32_t position,

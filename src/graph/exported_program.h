@@ -17,6 +17,9 @@ typedef struct ppn_constant {
   bool is_parameter;
 } ppn_constant_t;
 
+// Whether all elements are 0. May say false of views that leave out elements of their storage.
+bool ppn_constant_is_zero(const ppn_constant_t* constant);
+
 typedef enum ppn_input_kind {
   PPN_INPUT_PARAMETER,
   PPN_INPUT_BUFFER,

@@ -4,6 +4,7 @@
 
 #include "base/string_map.h"
 #include "lower/row.h"
+#include "lower/states.h"
 #include "mil/passes.h"
 
 static const ppn_output_spec_t* mutation_of(const ppn_exported_program_t* program,
@@ -93,32 +94,7 @@ static ppn_status_t add_user_input(ppn_lower_context_t* context, ppn_value_t* va
   return ppn_row_finish(context);
 }
 
-static char* identifier(ppn_arena_t* arena, const char* text) {
-  char* name = ppn_arena_strdup(arena, ppn_sv(text));
-  for (char* c = name; c && *c; c++) {
-    bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_';
-    if (!letter && !(c != name && *c >= '0' && *c <= '9')) *c = '_';
-  }
-  return name;
-}
-
-// States hold fp16, whatever the buffer's type.
-static ppn_status_t add_state(ppn_lower_context_t* context, const ppn_input_spec_t* spec,
-                              ppn_value_t* value, ppn_mil_value_t** out_state) {
-  ppn_mil_function_t* function = context->builder.function;
-  const char* name = identifier(&function->program->arena, spec->target);
-  ppn_mil_type_t type;
-  if (!name) return ppn_out_of_memory();
-  PPN_RETURN_IF_ERROR(ppn_mil_type_make(function->program, PPN_DTYPE_FLOAT16, value->tensor.rank,
-                                        value->tensor.sizes, &type));
-  type.kind = PPN_MIL_STATE;
-  PPN_RETURN_IF_ERROR(ppn_mil_function_add_input(function, name, &type, out_state));
-  context->builder.name = value->name;
-  ppn_mil_value_t* content = ppn_row_emit(context, "read_state", {"input", *out_state});
-  value->scratch = ppn_row_cast(context, content, ppn_lower_dtype(value->tensor.dtype));
-  return ppn_row_finish(context);
-}
-
+// `states`: ppn_lower_state_t by buffer.
 static ppn_status_t add_inputs(ppn_lower_context_t* context, ppn_string_map_t* states) {
   const ppn_exported_program_t* program = context->program;
   // User inputs first: model inputs are listed in this order, and sizes are read from them.
@@ -134,8 +110,8 @@ static ppn_status_t add_inputs(ppn_lower_context_t* context, ppn_string_map_t* s
   for (uint32_t i = 0; i < program->input_count; i++) {
     const ppn_input_spec_t* spec = &program->inputs[i];
     if (spec->kind != PPN_INPUT_BUFFER || !mutation_of(program, spec->target)) continue;
-    ppn_mil_value_t* state = NULL;
-    PPN_RETURN_IF_ERROR(add_state(context, spec, program->graph->inputs[i], &state));
+    ppn_lower_state_t* state = NULL;
+    PPN_RETURN_IF_ERROR(ppn_lower_add_state(context, spec, program->graph->inputs[i], &state));
     PPN_RETURN_IF_ERROR(ppn_string_map_set(states, ppn_sv(spec->target), state));
   }
   return ppn_status_ok();
@@ -156,15 +132,6 @@ static ppn_status_t lower_nodes(ppn_lower_context_t* context) {
   context->node = NULL;
   context->builder.origin = NULL;
   return ppn_status_ok();
-}
-
-static ppn_status_t write_state(ppn_lower_context_t* context, ppn_mil_value_t* state,
-                                const ppn_value_t* value) {
-  context->builder.name = value->name;
-  ppn_mil_value_t* data = ppn_row_cast(context, ppn_row_value(context, value), state->type.dtype);
-  PPN_RETURN_IF_ERROR(ppn_row_finish(context));
-  ppn_mil_input_t inputs[] = {PPN_MIL_IN("input", state), PPN_MIL_IN("data", data)};
-  return ppn_mil_emit(&context->builder, "write_state", inputs, 2, NULL, 0, NULL, 0);
 }
 
 // Core ML's outputs are results of operations, each with a name of its own.
@@ -199,13 +166,13 @@ static ppn_status_t set_outputs(ppn_lower_context_t* context, const ppn_string_m
         count++;
         break;
       case PPN_OUTPUT_BUFFER_MUTATION: {
-        ppn_mil_value_t* state = ppn_string_map_get(states, ppn_sv(spec->target));
+        const ppn_lower_state_t* state = ppn_string_map_get(states, ppn_sv(spec->target));
         if (!state) {
           return ppn_status_make(PPN_STATUS_INVALID_DATA,
                                  "output %u mutates '%s', which is not a buffer of the program", i,
                                  spec->target);
         }
-        PPN_RETURN_IF_ERROR(write_state(context, state, argument->u.value));
+        PPN_RETURN_IF_ERROR(ppn_lower_write_state(context, state, argument->u.value));
         break;
       }
       case PPN_OUTPUT_TOKEN:

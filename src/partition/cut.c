@@ -36,14 +36,14 @@ static bool has_users_outside(const cutter_t* cutter, const ppn_value_t* value, 
 
 // ---- Mutable buffers ----
 
-// The group owns a buffer when it alone reads it and makes its new value. Integers stay outside:
-// Core ML's states, like those of other backends, hold floating point.
+// The group owns a buffer when it alone reads it and makes its new value. Integers and scalars stay
+// outside: Core ML's states, like those of other backends, hold tensors of floating point.
 static bool owns_buffer(const cutter_t* cutter, const ppn_input_spec_t* spec,
                         const ppn_value_t* buffer, uint32_t group, uint32_t* out_output) {
   const ppn_exported_program_t* program = cutter->program;
   if (!cutter->options->take_over_mutable_buffer || spec->kind != PPN_INPUT_BUFFER) return false;
-  if (!ppn_dtype_is_float(buffer->tensor.dtype) || cutter->users.is_output[buffer->id] ||
-      has_users_outside(cutter, buffer, group)) {
+  if (!ppn_dtype_is_float(buffer->tensor.dtype) || buffer->tensor.rank == 0 ||
+      cutter->users.is_output[buffer->id] || has_users_outside(cutter, buffer, group)) {
     return false;
   }
   for (uint32_t i = 0; i < program->output_count; ++i) {
