@@ -216,6 +216,18 @@ static ppn_status_t fuse_into(const fuser_t* fuser, ppn_mil_operation_t* operati
   return ppn_status_ok();
 }
 
+// Only products of floats do the work of what follows them.
+static bool has_integers(const ppn_mil_operation_t* operation) {
+  static const char* const operands[] = {"x", "y", "weight"};
+  for (size_t i = 0; i < PPN_COUNT_OF(operands); ++i) {
+    const ppn_mil_value_t* value = ppn_mil_operation_input(operation, operands[i]);
+    if (value && value->type.dtype != PPN_DTYPE_FLOAT16 && value->type.dtype != PPN_DTYPE_FLOAT32) {
+      return true;
+    }
+  }
+  return false;
+}
+
 ppn_status_t ppn_engine_fuse(ppn_mil_function_t* function,
                              const ppn_engine_environment_t* environment) {
   fuser_t fuser = {
@@ -228,7 +240,10 @@ ppn_status_t ppn_engine_fuse(ppn_mil_function_t* function,
   for (ppn_mil_operation_t *operation = function->block->first, *next; operation;
        operation = next) {
     next = operation->next;
-    if (!(flags_of(operation) & PPN_ENGINE_FUSES) || operation->output_count != 1) continue;
+    if (!(flags_of(operation) & PPN_ENGINE_FUSES) || operation->output_count != 1 ||
+        has_integers(operation)) {
+      continue;
+    }
     // The operation moves, and what follows it may go: go on behind its old place.
     ppn_mil_operation_t* previous = operation->previous;
     PPN_RETURN_IF_ERROR(fuse_into(&fuser, operation));

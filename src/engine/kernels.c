@@ -20,6 +20,7 @@ static const ppn_engine_family_t* const families[] = {
     &ppn_engine_conv,
     &ppn_engine_linear,
     &ppn_engine_products,
+    &ppn_engine_plain_products,  // what the two above leave
     &ppn_engine_convolution,
     &ppn_engine_pooling,
     &ppn_engine_attention,

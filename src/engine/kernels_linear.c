@@ -21,9 +21,13 @@ static ppn_status_t set_up(ppn_engine_node_t* node, product_state_t* state) {
   return ppn_status_ok();
 }
 
-static ppn_status_t check_floats(const ppn_engine_node_t* node, const ppn_tensor_t* x) {
-  if (x->dtype == PPN_DTYPE_FLOAT32) return ppn_status_ok();
-  return ppn_node_fail(node, PPN_STATUS_UNSUPPORTED, "products of %s", ppn_dtype_name(x->dtype));
+// Others are multiplied in kernels_plain_products.c.
+static ppn_status_t check_floats(const ppn_engine_node_t* node, const ppn_tensor_t* x,
+                                 const ppn_tensor_t* y) {
+  bool y_fits = y->dtype == PPN_DTYPE_FLOAT32 || y->dtype == PPN_DTYPE_FLOAT16;
+  if (x->dtype == PPN_DTYPE_FLOAT32 && y_fits) return ppn_status_ok();
+  return ppn_node_fail(node, PPN_STATUS_UNSUPPORTED, "products of %s and %s",
+                       ppn_dtype_name(x->dtype), ppn_dtype_name(y->dtype));
 }
 
 static ppn_status_t prepare_linear(ppn_engine_node_t* node, ppn_arena_t* arena) {
@@ -32,7 +36,7 @@ static ppn_status_t prepare_linear(ppn_engine_node_t* node, ppn_arena_t* arena) 
   state->x = ppn_node_input(node, "x");
   state->y = ppn_node_input(node, "weight");
   state->bias = ppn_node_input(node, "bias");
-  PPN_RETURN_IF_ERROR(check_floats(node, state->x));
+  PPN_RETURN_IF_ERROR(check_floats(node, state->x, state->y));
   int64_t depth = state->y->sizes[1], columns = state->y->sizes[0];
   int64_t rows = depth ? ppn_tensor_numel(state->x) / depth : 0;
   state->gemm = ppn_gemm_make(rows, columns, depth);
@@ -83,7 +87,7 @@ static ppn_status_t prepare_matmul(ppn_engine_node_t* node, ppn_arena_t* arena) 
                      *z = &node->outputs[0];
   state->x = x;
   state->y = y;
-  PPN_RETURN_IF_ERROR(check_floats(node, x));
+  PPN_RETURN_IF_ERROR(check_floats(node, x, y));
   bool flip_x = ppn_mil_input_bool(node->operation, "transpose_x", false);
   bool flip_y = ppn_mil_input_bool(node->operation, "transpose_y", false);
   // Vectors are a row on the left and a column on the right.

@@ -29,6 +29,11 @@ static ppn_status_t not_here(const ppn_engine_node_t* node) {
   return ppn_node_fail(node, PPN_STATUS_UNSUPPORTED, "nothing for oneDNN");
 }
 
+// Packed constants may be FLOAT16; integers are multiplied elsewhere.
+static bool is_float(const ppn_tensor_t* tensor) {
+  return tensor->dtype == PPN_DTYPE_FLOAT32 || tensor->dtype == PPN_DTYPE_FLOAT16;
+}
+
 static bool is_constant(const ppn_tensor_t* tensor) {
   return !tensor || (tensor->data != NULL);
 }
@@ -84,7 +89,7 @@ static ppn_status_t prepare_linear(ppn_engine_node_t* node, ppn_arena_t* arena) 
   PPN_RETURN_IF_ERROR(begin(node, arena, &state, &request));
   request.weight = ppn_node_input(node, "weight");
   request.bias = ppn_node_input(node, "bias");
-  if (node->environment->leaves_weights) return not_here(node);
+  if (node->environment->leaves_weights || !is_float(request.weight)) return not_here(node);
   // Few rows are bound by reading the weight: our own product reads fp16 as it is.
   int64_t rows = ppn_tensor_numel(request.x) / request.weight->sizes[1];
   if (request.weight->dtype == PPN_DTYPE_FLOAT16 && rows < ROWS_BOUND_BY_MEMORY) {
@@ -119,7 +124,7 @@ static ppn_status_t prepare_matmul(ppn_engine_node_t* node, ppn_arena_t* arena) 
   state->other = ppn_node_input(node, "y");
   const ppn_tensor_t* y = state->other;
   int rank = node->outputs[0].rank;
-  if (request.x->rank < 2 || y->rank < 2 || rank > 6) return not_here(node);
+  if (request.x->rank < 2 || y->rank < 2 || rank > 6 || !is_float(y)) return not_here(node);
   ppn_tensor_t left =
       matrix_view(request.x, ppn_mil_input_bool(node->operation, "transpose_x", false), rank);
   ppn_tensor_t right =

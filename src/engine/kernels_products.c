@@ -1,6 +1,7 @@
 // einsum. linear and matmul are in kernels_linear.c.
 #include <string.h>
 
+#include "engine/einsum.h"
 #include "engine/families.h"
 #include "kernels/gemm.h"
 
@@ -26,23 +27,26 @@ static void normalise(const char* equation, char* out, size_t capacity) {
   out[size] = 0;
 }
 
+ppn_status_t ppn_engine_check_equation(const ppn_engine_node_t* node) {
+  const char* equation = ppn_mil_input_string(node->operation, "equation", "");
+  char normal[32];
+  normalise(equation, normal, sizeof(normal));
+  const char* known = node->outputs[0].rank == 4 ? "abcd,adce->abce" : "abc,cbd->abd";
+  if (strcmp(normal, known) == 0) return ppn_status_ok();
+  return ppn_node_fail(node, PPN_STATUS_UNSUPPORTED,
+                       "equation '%s'; Core ML has 'nchw,nwhu->nchu' and 'chw,whr->chr'", equation);
+}
+
 // out[n, c, h, u] = sum over w of a[n, c, h, w] * b[n, w, h, u], with or without n: for each n and
 // h a product of rows c and columns u.
 static ppn_status_t prepare_einsum(ppn_engine_node_t* node, ppn_arena_t* arena) {
   einsum_state_t* state;
   PPN_ARENA_NEW(arena, 1, &state);
-  const char* equation = ppn_mil_input_string(node->operation, "equation", "");
-  char normal[32];
-  normalise(equation, normal, sizeof(normal));
+  PPN_RETURN_IF_ERROR(ppn_engine_check_equation(node));
   state->values = ppn_node_inputs(node, "values");
   const ppn_tensor_t *a = &state->values->tensors[0], *b = &state->values->tensors[1],
                      *out = &node->outputs[0];
   int rank = out->rank;
-  if (strcmp(normal, rank == 4 ? "abcd,adce->abce" : "abc,cbd->abd") != 0) {
-    return ppn_node_fail(node, PPN_STATUS_UNSUPPORTED,
-                         "equation '%s'; Core ML has 'nchw,nwhu->nchu' and 'chw,whr->chr'",
-                         equation);
-  }
   if (a->dtype != PPN_DTYPE_FLOAT32 || b->dtype != PPN_DTYPE_FLOAT32) {
     return ppn_node_fail(node, PPN_STATUS_UNSUPPORTED, "products of %s and %s",
                          ppn_dtype_name(a->dtype), ppn_dtype_name(b->dtype));

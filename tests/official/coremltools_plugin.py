@@ -3,13 +3,21 @@
 Used by ``coremltools_tests.py``, which says how tests are chosen and counted."""
 
 import fnmatch
+import importlib.util
 import json
 import os
 import pathlib
+import sys
+import types
+import unittest.mock
 
 import pytest
 
 os.environ.setdefault("PYMIL_TEST_TARGETS", "mlprogram")  # read when the tests are imported
+
+if importlib.util.find_spec("mock") is None:  # some tests import it by its old name, and look at its version
+    sys.modules["mock"] = types.ModuleType("mock")
+    vars(sys.modules["mock"]).update(vars(unittest.mock), version_info=(5, 0, 0))
 
 import pippin.coremltools  # noqa: E402
 
@@ -18,6 +26,13 @@ pippin.coremltools.enable()
 import coremltools._deps  # noqa: E402
 
 coremltools._deps._IS_MACOS = True
+
+from coremltools.converters.mil import testing_utils  # noqa: E402
+
+# Programs that are only to be checked become ML Programs too.
+testing_utils.assert_model_is_valid.__defaults__ = tuple(
+    ("mlprogram", "fp32") if default == ("neuralnetwork", "fp32") else default
+    for default in testing_utils.assert_model_is_valid.__defaults__)
 
 _KNOWN_FAILURES = pathlib.Path(__file__).with_name("coremltools_known_failures.txt")
 _KNOWN = pytest.StashKey()
@@ -75,25 +90,29 @@ def _outcome(item, report):
     return "fixed" if known else "passed"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """Tests of other kinds of models are none of ours."""
-    try:
-        return (yield)
-    except Exception as error:
-        if "Pippin runs ML Programs only" in str(error):
-            pytest.skip("not an ML Program")
-        raise
+def _write(config, **line):
+    if config.getoption("--results"):
+        with open(config.getoption("--results"), "a") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    path = item.config.getoption("--results")
-    if path and (call.when == "call" or not report.passed):
-        line = {"test": _name(item.nodeid), "outcome": _outcome(item, report), "seconds": round(call.duration, 2)}
-        if call.excinfo is not None:
-            line["message"] = call.excinfo.exconly().strip()[:400]
-        with open(path, "a") as file:
-            file.write(json.dumps(line) + "\n")
+    if report.failed and "Pippin runs ML Programs only" in str(report.longrepr):  # those are none of ours
+        path, line, _ = item.location
+        report.outcome, report.longrepr = "skipped", (path, line, "Skipped: not an ML Program")
+    if call.when == "call" or not report.passed:
+        message = call.excinfo.exconly().strip()[:400] if call.excinfo is not None else ""
+        _write(item.config, test=_name(item.nodeid), outcome=_outcome(item, report), seconds=round(call.duration, 2),
+               message=message)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A file that cannot be imported is a failure too."""
+    report = yield
+    if report.failed:
+        _write(collector.config, test=_name(collector.nodeid), outcome="failed", message=str(report.longrepr)[-400:])
     return report

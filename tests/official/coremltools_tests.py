@@ -6,8 +6,8 @@
 FOLDER holds ``coremltools/``: a checkout of its repository, or the site-packages folder of an installation. TESTS are paths
 below ``coremltools/``, by default those of MIL's operations and passes, of ML Programs and of the API. ``--every N`` runs every
 N-th test of each file, as all of them take hours. Only the ML Program backend is tested; tests of other kinds of models are
-skipped. Failures that are known are listed, with reasons, in ``coremltools_known_failures.txt``; the exit code is 1 when
-another test fails, or when a whole file was run and a listed one passes."""
+skipped ("foreign"). Failures that are known are listed, with reasons, in ``coremltools_known_failures.txt``; the exit code is 1
+when another test fails, or a listed one passes ("fixed")."""
 
 import argparse
 import collections
@@ -41,27 +41,33 @@ def with_native_modules(folder, scratch):
     return scratch
 
 
-def test_files(root, tests):
-    for test in tests:
-        path = root / "coremltools" / test
-        if not path.exists():
-            sys.exit(f"{path} does not exist")
-        yield from sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
-
-
 def run(root, path, every, results):
     environment = dict(os.environ)
     paths = [str(root), str(HERE), str(PYTHON), environment.get("PYTHONPATH", "")]
     environment.update(PYTHONPATH=os.pathsep.join(filter(None, paths)), PYMIL_TEST_TARGETS="mlprogram",
                        PYTHONDONTWRITEBYTECODE="1")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "coremltools_plugin", "--tb=short",
-               "-W", "ignore", "--every", str(every), "--results", str(results), str(path)]
+               "-W", "ignore", "--continue-on-collection-errors", "--every", str(every), "--results", str(results), str(path)]
     done = subprocess.run(command, env=environment, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     if done.returncode not in (0, 1, 5):  # 1: tests failed, 5: none were collected
         print(done.stdout)
-        lines.append({"test": str(path.relative_to(root)), "outcome": "failed", "message": "pytest itself failed"})
+        lines.append({"test": str(path.relative_to(root / "coremltools")), "outcome": "failed",
+                      "message": f"pytest itself ended with {done.returncode}"})
     return lines
+
+
+def show(lines):
+    files = collections.defaultdict(list)
+    for line in lines:
+        files[line["test"].partition("::")[0]].append(line)
+    for name, file_lines in files.items():
+        counts = collections.Counter(line["outcome"] for line in file_lines)
+        print(f"{name[-70:]:70}" + "".join(f"{counts[outcome]:9}" for outcome in OUTCOMES))
+        for line in file_lines:
+            if line["outcome"] in ("failed", "fixed"):
+                print(f"  {line['outcome']}: {line['test']}: {line.get('message', '')}")
+    sys.stdout.flush()
 
 
 def main():
@@ -71,28 +77,26 @@ def main():
     parser.add_argument("--every", type=int, default=1, metavar="N")
     parser.add_argument("--report", type=pathlib.Path, help="write every test's outcome here, one JSON object a line")
     arguments = parser.parse_args()
-    total, all_lines = collections.Counter(), []
+    lines = []
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         (scratch / "root").mkdir()
         root = with_native_modules(arguments.folder.resolve(), scratch / "root")
-        print(f"{'':70}" + "".join(f"{outcome:>9}" for outcome in OUTCOMES))
-        for i, path in enumerate(test_files(root, arguments.tests)):
-            lines = run(root, path, arguments.every, scratch / f"{i}.jsonl")
-            counts = collections.Counter(line["outcome"] for line in lines)
-            total.update(counts)
-            all_lines += lines
-            name = str(path.relative_to(root / "coremltools"))
-            print(f"{name[-70:]:70}" + "".join(f"{counts[outcome]:9}" for outcome in OUTCOMES), flush=True)
-            for line in lines:
-                if line["outcome"] in ("failed", "fixed"):
-                    print(f"  {line['outcome']}: {line['test']}: {line.get('message', '')}", flush=True)
+        print(f"{'':70}" + "".join(f"{outcome:>9}" for outcome in OUTCOMES), flush=True)
+        for i, test in enumerate(arguments.tests):
+            path = root / "coremltools" / test
+            if not path.exists():
+                sys.exit(f"{path} does not exist")
+            part = run(root, path, arguments.every, scratch / f"{i}.jsonl")
+            show(part)
+            lines += part
+    total = collections.Counter(line["outcome"] for line in lines)
     print(f"{'all':70}" + "".join(f"{total[outcome]:9}" for outcome in OUTCOMES))
     ran = total["passed"] + total["failed"] + total["known"] + total["fixed"]
     if ran:
         print(f"{100 * (total['passed'] + total['fixed']) / ran:.2f} % of {ran} tests pass")
     if arguments.report:
-        arguments.report.write_text("".join(json.dumps(line) + "\n" for line in all_lines))
+        arguments.report.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return 1 if total["failed"] or total["fixed"] or not ran else 0
 
 
