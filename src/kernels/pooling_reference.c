@@ -7,8 +7,9 @@
 int64_t ppn_pooling_out_size(int64_t in_size, int64_t kernel, int64_t stride, int64_t dilation,
                              int64_t pad_before, int64_t pad_after, bool ceil_mode) {
   int64_t room = in_size + pad_before + pad_after - (dilation * (kernel - 1) + 1);
+  if (ceil_mode) room += stride - 1;
   if (room < 0) return 0;
-  int64_t size = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+  int64_t size = room / stride + 1;
   if (ceil_mode && (size - 1) * stride >= in_size + pad_before) --size;
   return size;
 }

@@ -157,6 +157,10 @@ def _sam():
         prompt_encoder_config=dict(hidden_size=16, image_size=64, patch_size=16, mask_input_channels=4),
         mask_decoder_config=dict(hidden_size=16, num_hidden_layers=1, mlp_dim=32, num_attention_heads=2, iou_head_hidden_dim=16))
     inner = transformers.SamModel(configuration)
+    # As initialised, so narrow a model's masks are all but zero: denormal numbers in half precision.
+    for parameter in inner.parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_normal_(parameter)
     return (Wrapped(inner, ["pixel_values", "input_points"], ("iou_scores", "pred_masks"), multimask_output=False),
             (image()(), torch.tensor([[[[20.0, 30.0]]]])))
 
