@@ -65,9 +65,9 @@ class MLState:
 class MLModel:
     """A Core ML model (an ML Program) that predicts on the CPU.
 
-    ``path``: an ``.mlpackage`` or ``.mlmodel``; it may be deleted afterwards. ``function_name``: of a multifunction model,
-    the default one if None. ``numerics``: "device" rounds float16 programs as a device does, "fast" computes them in
-    float32. Threads may share a model; predictions run one after another. Errors are RuntimeErrors."""
+    ``path``: an ``.mlpackage``, ``.mlmodel`` or compiled ``.mlmodelc``; it may be deleted afterwards. ``function_name``: of
+    a multifunction model, the default one if None. ``numerics``: "device" rounds float16 programs as a device does, "fast"
+    computes them in float32. Threads may share a model; predictions run one after another. Errors are RuntimeErrors."""
 
     def __init__(self, path, function_name=None, *, numerics="device", threads=0):
         if numerics not in _NUMERICS:
@@ -91,6 +91,10 @@ class MLModel:
     @property
     def specification_version(self):
         return lib.ppn_model_specification_version(self._handle.value)
+
+    @property
+    def input_names(self):
+        return [feature.name for feature in self.inputs]
 
     @property
     def functions(self):

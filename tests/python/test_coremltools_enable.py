@@ -395,3 +395,37 @@ def test_compiled_models(tmp_path):
         ct.models.utils.compile_model(str(tmp_path / "missing.mlpackage"))
     del model
     assert not path.exists()
+
+
+def test_predictions_of_compiled_models(tmp_path):
+    model, weight = weighted()
+    path = ct.models.utils.compile_model(model.package_path, str(tmp_path / "model.mlmodelc"))
+    x = np.ones((1, 64), np.float32)
+    np.testing.assert_allclose(ct.models.CompiledMLModel(path).predict({"x": x})["y"], x @ weight.T, rtol=1e-5)
+    package = counter()
+    stateful = ct.models.CompiledMLModel(package.get_compiled_model_path())
+    state = stateful.make_state()
+    for total in ([1, 2], [2, 4]):
+        assert stateful.predict({"x": np.array([1, 2], np.float32)}, state)["count"].tolist() == total
+    assert pippin.MLModel(path).predict({"x": x})["y"].shape == (1, 64)
+
+
+def test_pipelines(tmp_path):
+    first, weight = weighted()
+
+    @mb.program(input_specs=[tensor((1, 64))], opset_version=ct.target.iOS16)
+    def program(y):
+        return mb.mul(x=y, y=weight[:1] + 2, name="z")
+
+    second = convert(program, ct.target.iOS16)
+    path = str(tmp_path / "both.mlpackage")
+    ct.utils.make_pipeline(first, second).save(path)
+    model = ct.models.MLModel(path)
+    x = np.ones((1, 64), np.float32)
+    expected = (x @ weight.T) * (weight[:1] + 2)
+    np.testing.assert_allclose(model.predict({"x": x})["z"], expected, rtol=1e-5)
+    assert [list(result) for result in model.predict([{"x": x}, {"x": x}])] == [["z"], ["z"]]
+    with pytest.raises(RuntimeError, match="Feature x is required"):
+        model.predict({})
+    with pytest.raises(RuntimeError, match="the model is a pipeline"):
+        pippin.MLModel(path)

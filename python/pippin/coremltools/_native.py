@@ -7,7 +7,7 @@ import types
 
 from pippin import _library
 from pippin._model import MLModel
-from pippin.coremltools import _specification, _structure
+from pippin.coremltools import _pipeline, _specification, _structure
 
 _MAXIMUM_SPECIFICATION_VERSION = 10  # iOS 26
 _COMPUTE_UNITS = ("ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE")
@@ -70,7 +70,7 @@ class _MLModelProxy:
         self._path = asset.path if asset is not None else path
         self._compiled = None
         self._model = _as_runtime_error(
-            lambda: MLModel(self._path, function_name or None, numerics=_numerics[0]), context="Error compiling model")
+            _pipeline.open_model, self._path, function_name or None, _numerics[0], context="Error compiling model")
 
     def predict(self, data, state=None):
         return _as_runtime_error(self._model.predict, data, state._state if state is not None else None)
