@@ -158,7 +158,7 @@ typedef struct ppn_lowering_options {
 // A method without inputs that returns a constant, often a fact about the model ("vocab_size").
 typedef struct ppn_constant_method {
   const char* name;
-  const ppn_evalue_t* values;  // INT, DOUBLE, BOOL, STRING or NONE
+  const ppn_evalue_t* values;  // tensors, too
   size_t value_count;          // 1 unless is_list
   bool is_list;
 } ppn_constant_method_t;

@@ -1,6 +1,7 @@
-"""NumPy arrays to and from ppn_tensor_t."""
+"""NumPy arrays and torch tensors to and from ppn_tensor_t."""
 
 import ctypes
+import sys
 
 import numpy as np
 
@@ -28,6 +29,28 @@ def lend(array, tensor, what, dtype=None):
         tensor.sizes[dimension] = array.shape[dimension]
         tensor.strides[dimension] = array.strides[dimension] // array.itemsize
     return array
+
+
+def is_torch(value):
+    return hasattr(value, "untyped_storage")
+
+
+def is_tensor(value):
+    return isinstance(value, np.ndarray) or is_torch(value)
+
+
+def _to_numpy(value):
+    """The array that a tensor views, without a copy."""
+    if isinstance(value, np.ndarray):
+        return value
+    value = value.detach()
+    carrier = CARRIERS.get(str(value.dtype).removeprefix("torch."))
+    return value.view(getattr(sys.modules["torch"], carrier)).numpy() if carrier else value.numpy()
+
+
+def lend_tensor(value, tensor, what):
+    """`lend` for an array or a torch tensor."""
+    return lend(_to_numpy(value), tensor, what, str(value.dtype).removeprefix("torch."))
 
 
 def view(tensor):

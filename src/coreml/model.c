@@ -116,7 +116,10 @@ static ppn_status_t make_interface(ppn_mil_function_t* function, ppn_arena_t* ar
                            "the minimum deployment target to it");
   }
   if (block->output_count == 0) {
-    return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT, "a program must have an output");
+    return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
+                           "a Core ML model must have an output; return something beside the "
+                           "buffers that are written, or keep them outside "
+                           "(take_over_mutable_buffer=False, --no-take-over-mutable-buffer)");
   }
   PPN_ARENA_NEW(arena, block->output_count, &out->outputs);
   for (uint32_t i = 0; i < block->output_count; ++i) {

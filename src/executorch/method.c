@@ -363,7 +363,7 @@ static ppn_status_t emit_outputs(ppn_method_emitter_t* emitter, ppn_pte_plan_t* 
 
 // ---- Methods ----
 
-static ppn_status_t finish_plan(ppn_method_emitter_t* emitter, ppn_pte_plan_t* plan) {
+ppn_status_t ppn_method_finish_plan(ppn_method_emitter_t* emitter, ppn_pte_plan_t* plan) {
   plan->values = (const ppn_pte_value_t*)(const void*)emitter->evalues.data;
   plan->value_count = (uint32_t)(emitter->evalues.size / sizeof(ppn_pte_value_t));
   plan->instructions = (const ppn_pte_instruction_t*)(const void*)emitter->instructions.data;
@@ -403,7 +403,7 @@ ppn_status_t ppn_method_emit(ppn_method_emitter_t* emitter, ppn_pte_plan_t* out_
     PPN_RETURN_IF_ERROR(emit_node(emitter, node));
   }
   PPN_RETURN_IF_ERROR(emit_outputs(emitter, out_plan));
-  return finish_plan(emitter, out_plan);
+  return ppn_method_finish_plan(emitter, out_plan);
 }
 
 void ppn_method_emitter_release(ppn_method_emitter_t* emitter) {
@@ -412,76 +412,4 @@ void ppn_method_emitter_release(ppn_method_emitter_t* emitter) {
   ppn_buffer_release(&emitter->operators);
   ppn_buffer_release(&emitter->delegates);
   ppn_string_map_release(&emitter->operator_indices);
-}
-
-// ---- Constant methods ----
-
-#define LEAF_SPEC "{\"type\": null, \"context\": null, \"children_spec\": []}"
-
-// torch's text for a list of `count` leaves, or for a leaf.
-static const char* value_spec(ppn_arena_t* arena, bool is_list, uint32_t count) {
-  if (!is_list) return "[1, " LEAF_SPEC "]";
-  ppn_buffer_t text = {0};
-  ppn_buffer_append_text(
-      &text, "[1, {\"type\": \"builtins.list\", \"context\": \"null\", \"children_spec\": [");
-  for (uint32_t i = 0; i < count; ++i) {
-    ppn_buffer_append_text(&text, i ? ", " LEAF_SPEC : LEAF_SPEC);
-  }
-  ppn_buffer_append_text(&text, "]}]");
-  const char* copy = ppn_arena_strdup(arena, ppn_sv(ppn_buffer_text(&text)));
-  ppn_buffer_release(&text);
-  return copy;
-}
-
-static ppn_status_t emit_constant(ppn_method_emitter_t* emitter, const ppn_evalue_t* constant,
-                                  int32_t* out_id) {
-  ppn_pte_value_t value = {.type = PPN_PTE_NULL};
-  switch (constant->kind) {
-    case PPN_EVALUE_NONE:
-      break;
-    case PPN_EVALUE_INT:
-      value.type = PPN_PTE_INT;
-      value.u.integer = constant->u.integer;
-      break;
-    case PPN_EVALUE_DOUBLE:
-      value.type = PPN_PTE_DOUBLE;
-      value.u.number = constant->u.number;
-      break;
-    case PPN_EVALUE_BOOL:
-      value.type = PPN_PTE_BOOL;
-      value.u.boolean = constant->u.boolean;
-      break;
-    case PPN_EVALUE_STRING:
-      value.type = PPN_PTE_STRING;
-      value.u.string = ppn_arena_strdup(
-          emitter->arena, ppn_sv_make(constant->u.string.data, constant->u.string.size));
-      if (!value.u.string) return ppn_out_of_memory();
-      break;
-    case PPN_EVALUE_TENSOR:
-      return ppn_status_make(PPN_STATUS_UNSUPPORTED,
-                             "returns a tensor; expected integers, floating-point numbers, "
-                             "booleans or texts");
-  }
-  *out_id = ppn_emit_value(emitter, &value);
-  return ppn_status_ok();
-}
-
-ppn_status_t ppn_constant_method_emit(ppn_method_emitter_t* emitter,
-                                      const ppn_constant_method_t* method,
-                                      ppn_pte_plan_t* out_plan) {
-  static const int64_t arena_sizes[] = {0};
-  uint32_t count = (uint32_t)method->value_count;
-  int32_t* outputs;
-  PPN_ARENA_NEW(emitter->arena, count, &outputs);
-  *out_plan = (ppn_pte_plan_t){.name = method->name,
-                               .encoded_inputs = "",
-                               .outputs = outputs,
-                               .output_count = count,
-                               .arena_sizes = arena_sizes,
-                               .arena_count = 1};
-  out_plan->encoded_outputs = value_spec(emitter->arena, method->is_list, count);
-  for (uint32_t i = 0; i < count; ++i) {
-    PPN_RETURN_IF_ERROR(emit_constant(emitter, &method->values[i], &outputs[i]));
-  }
-  return finish_plan(emitter, out_plan);
 }

@@ -56,10 +56,9 @@ typedef struct ppn_method_emitter {
 // Emits a method into `out_plan`, whose arrays are in `arena` or belong to the emitter.
 ppn_status_t ppn_method_emit(ppn_method_emitter_t* emitter, ppn_pte_plan_t* out_plan) PPN_MUST_USE;
 void ppn_method_emitter_release(ppn_method_emitter_t* emitter);
-// A method without inputs that returns a constant.
-ppn_status_t ppn_constant_method_emit(ppn_method_emitter_t* emitter,
-                                      const ppn_constant_method_t* method,
-                                      ppn_pte_plan_t* out_plan) PPN_MUST_USE;
+// The arrays that grew with the emitter become the plan's.
+ppn_status_t ppn_method_finish_plan(ppn_method_emitter_t* emitter,
+                                    ppn_pte_plan_t* out_plan) PPN_MUST_USE;
 // Appends a value and returns its id.
 int32_t ppn_emit_value(ppn_method_emitter_t* emitter, const ppn_pte_value_t* value);
 // The index of an operator in the plan's table, added when it is new.
@@ -68,6 +67,13 @@ ppn_status_t ppn_emit_operator(ppn_method_emitter_t* emitter, const char* name,
 ppn_status_t ppn_emit_kernel_call(ppn_method_emitter_t* emitter, const char* name,
                                   const char* overload, const int32_t* args,
                                   uint32_t arg_count) PPN_MUST_USE;
+
+// ---- constant_methods.c ----
+
+// A method without inputs that returns a constant.
+ppn_status_t ppn_constant_method_emit(ppn_method_emitter_t* emitter,
+                                      const ppn_constant_method_t* method,
+                                      ppn_pte_plan_t* out_plan) PPN_MUST_USE;
 
 // ---- tensors.c: shapes, layouts, lifetimes and memory of the method's tensors ----
 

@@ -36,6 +36,16 @@ static ppn_mil_value_t* initial_value(ppn_lower_context_t* context, const ppn_in
   return NULL;
 }
 
+// Where the user asked for fp32, a state is the one thing that is not.
+static void warn_of_rounding(const ppn_lower_context_t* context, const ppn_input_spec_t* spec,
+                             const ppn_value_t* value) {
+  if (context->options->float16 || value->tensor.dtype == PPN_DTYPE_FLOAT16) return;
+  ppn_log(PPN_LOG_WARNING,
+          "buffer '%s' of %s becomes a Core ML state, which holds float16; "
+          "take_over_mutable_buffer=False (--no-take-over-mutable-buffer) keeps it as it is",
+          spec->target, ppn_dtype_name(value->tensor.dtype));
+}
+
 ppn_status_t ppn_lower_add_state(ppn_lower_context_t* context, const ppn_input_spec_t* spec,
                                  ppn_value_t* value, ppn_lower_state_t** out_state) {
   ppn_mil_function_t* function = context->builder.function;
@@ -48,6 +58,7 @@ ppn_status_t ppn_lower_add_state(ppn_lower_context_t* context, const ppn_input_s
                                         value->tensor.sizes, &type));
   type.kind = PPN_MIL_STATE;
   PPN_RETURN_IF_ERROR(ppn_mil_function_add_input(function, name, &type, &state->value));
+  warn_of_rounding(context, spec, value);
   state->initial = initial_value(context, spec, value);
   context->builder.name = value->name;
   ppn_mil_value_t* content = ppn_row_emit(context, "read_state", {"input", state->value});

@@ -72,6 +72,10 @@ static ppn_status_t open_function(delegate_t* delegate, const ppn_backend_reques
                                                &delegate->output_names, &delegate->output_count));
   PPN_ARENA_NEW(&delegate->arena, (size_t)delegate->input_count + delegate->output_count,
                 &delegate->tensors);
+  if (delegate->source->model->is_multifunction && !function) {
+    return ppn_status_make(PPN_STATUS_INVALID_DATA,
+                           "the delegate's model has several functions, and it names none");
+  }
   return ppn_coreml_function_create(delegate->source->model, function, delegate->input_names,
                                     delegate->input_count, delegate->output_names,
                                     delegate->output_count, request->options,

@@ -16,6 +16,7 @@ from executorch.runtime import Runtime as OfficialRuntime
 from torch import nn
 
 import pippin
+import pippin.runtime
 from pippin import _library
 from pippin._structures import FUNCTIONS
 from pippin.backends.apple.coreml.compiler import CoreMLBackend
@@ -262,6 +263,20 @@ def test_methods_and_partitioners_by_name(mlp):
     assert manager.to_executorch().methods == {"encode", "decode"}
 
 
+def test_constant_methods_return_tensors(mlp):
+    """As ExecuTorch's llama export has them: tables, and which inputs are which."""
+    constants = {"table": torch.randn(3, 4), "strided": torch.randn(4, 6).t()[::2], "scalar": torch.tensor(2.5),
+                 "specs": torch.tensor([[2, 1], [3, 4]]), "bits": torch.ones(2).bfloat16(), "array": torch.arange(3).numpy()}
+    buffer = to_edge_transform_and_lower(mlp[1], constant_methods=constants).to_executorch().buffer
+    official, ours = OfficialRuntime.get().load_program(buffer), pippin.runtime.Runtime.get().load_program(buffer)
+    for name, value in constants.items():
+        expected = torch.as_tensor(value)
+        (output,) = official.load_method(name).execute(())
+        assert output.dtype == expected.dtype and torch.equal(output, expected)
+        (output,) = ours.load_method(name).execute(())
+        assert torch.equal(torch.as_tensor(output).to(expected.dtype), expected)
+
+
 def test_constant_methods(mlp):
     constants = {"vocab_size": 32000, "scale": 0.5, "causal": True, "name": "pippin µ", "sizes": [1, 2, 3], "dtype": torch.int8}
     manager = to_edge_transform_and_lower(mlp[1], constant_methods=constants)
@@ -270,8 +285,8 @@ def test_constant_methods(mlp):
     assert program.method_names == {"forward", *constants}
     for name, value in {**constants, "dtype": 1}.items():
         assert list(program.load_method(name).execute(())) == (value if isinstance(value, list) else [value])
-    with pytest.raises(NotImplementedError, match="'weights' returns a Tensor"):
-        to_edge_transform_and_lower(mlp[1], constant_methods={"weights": torch.ones(2)}).to_executorch()
+    with pytest.raises(NotImplementedError, match="'names' returns a dict"):
+        to_edge_transform_and_lower(mlp[1], constant_methods={"names": {}}).to_executorch()
     with pytest.raises(ValueError, match="'forward' names a method and a constant method"):
         to_edge_transform_and_lower(mlp[1], constant_methods={"forward": 1}).to_executorch()
     with pytest.raises(TypeError, match="compile_config"):

@@ -294,3 +294,39 @@ def test_official_states_of_methods_that_share_a_model():
 def test_states_need_ios18():
     with pytest.raises(NotImplementedError, match="a mutable buffer needs a later deployment target: opset CoreML8, the target is CoreML7"):
         lowered(Counter(), (X,), partitioner(target="iOS17"))
+
+
+@buffer("total", torch.zeros(3))
+class Silent(nn.Module):
+    def forward(self, x):
+        self.total.add_(x)
+
+
+def test_a_delegate_needs_an_output():
+    with pytest.raises(ValueError, match="a Core ML model must have an output; .* --no-take-over-mutable-buffer"):
+        lowered(Silent(), (X,), partitioner())
+    lowered(Silent(), (X,), partitioner(take_over_mutable_buffer=False))
+
+
+def test_programs_without_inputs_need_ios18():
+    class Tick(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(3))
+
+        def forward(self):
+            return self.weight * 2
+
+    with pytest.raises(NotImplementedError, match="a program without inputs needs a later deployment target"):
+        lowered(Tick(), (), partitioner(target="iOS17"))
+    torch.testing.assert_close(load(lowered(Tick(), (), partitioner())).execute([])[0], torch.full((3,), 2.0))
+
+
+def test_rounding_of_states_is_reported_where_fp32_was_asked_for(caplog):
+    with caplog.at_level(logging.WARNING):
+        lowered(Counter(), (X,), partitioner(precision="float16"))
+        assert "becomes a Core ML state" not in caplog.text
+        lowered(Half(), (X,), partitioner())
+        assert "becomes a Core ML state" not in caplog.text
+        lowered(Counter(), (X,), partitioner())
+    assert "buffer 'count' of float32 becomes a Core ML state, which holds float16" in caplog.text

@@ -2,6 +2,7 @@
 compared with what ExecuTorch writes for the same programs, read by coremltools, and run against torch."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -264,6 +265,38 @@ def test_unknown_strategy_is_refused_with_the_known_ones(layers):
     chosen[0].compile_specs.append(type(chosen[0].compile_specs[0])("multimethod_weight_sharing_strategy", b"by_name"))
     with pytest.raises(ValueError, match="'by_name'; allowed are 'positional', 'disabled'"):
         lowered({"prefill": (layers, LONG), "decode": (layers, SHORT)}, chosen)
+
+
+# ---- Damaged references ----
+
+
+@pytest.fixture(scope="module")
+def shared(layers):
+    return lowered({"prefill": (layers, LONG), "decode": (layers, SHORT)})
+
+
+@pytest.mark.parametrize("old, new, message", [
+    (b'CMJR{"version"', b'CMJR["version"', "the reference to a shared model: "),
+    (b'"version": 1, "key": ', b'"version": 1, "kex": ', "the reference to a shared model has no key"),
+    (b'"key": "coreml_', b'"key": "coremx_', "'coremx_executorch_.*' is not among the program's named data"),
+    (b'"functionName": "decode"', b'"functionName": "decodx"', "the model has no function 'decodx'"),
+    (b'"functionName": "decode"', b'"functionNamx": "decode"', "the delegate's model has several functions, and it names none"),
+    (b'"decode": {"inputNames"', b'"decodx": {"inputNames"', "the Core ML model has no method 'decode'"),
+], ids=["json", "no key", "unknown key", "unknown function", "no function", "unknown method"])
+def test_damaged_references_are_refused(shared, old, new, message):
+    content = bytearray(shared)
+    position = content.index(old) if b"decode" in old else content.rindex(old)
+    content[position: position + len(old)] = new
+    program = Runtime.get().load_program(bytes(content))
+    refused = 0
+    for method in ("prefill", "decode"):
+        try:
+            program.load_method(method)
+        except Exception as error:
+            assert re.search(message, str(error)), error
+            assert f"method '{method}'" in str(error)
+            refused += 1
+    assert refused == 1
 
 
 # ---- The tool ----

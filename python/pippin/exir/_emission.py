@@ -3,6 +3,7 @@
 import ctypes
 
 from pippin import _structures as c
+from pippin._tensors import is_tensor, lend_tensor
 
 
 def _by_method(value, methods, option):
@@ -46,12 +47,15 @@ def _fill(evalue, value, name):
         evalue.kind = c.STRING
         evalue.u.string.data, evalue.u.string.size = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_char)), len(data)
         return buffer
+    elif is_tensor(value):
+        evalue.kind = c.TENSOR
+        return lend_tensor(value, evalue.u.tensor, f"constant method '{name}'")
     elif str(value).removeprefix("torch.") in c.SCALAR_TYPES and type(value).__name__ == "dtype":
         evalue.kind, evalue.u.integer = c.INT, c.SCALAR_TYPES[str(value).removeprefix("torch.")]
     else:
         raise NotImplementedError(
             f"constant method '{name}' returns a {type(value).__name__}; expected integers, floating-point numbers, "
-            "booleans, texts, or a list of them")
+            "booleans, texts, tensors, or a list of them")
     return None
 
 

@@ -7,30 +7,14 @@ import numpy as np
 
 from pippin import _structures as c
 from pippin import _tensors
-
-def is_torch(value):
-    return hasattr(value, "untyped_storage")
-
-
-def is_tensor(value):
-    return isinstance(value, np.ndarray) or is_torch(value)
-
-
-def _to_numpy(value):
-    """The array that a tensor views, without a copy."""
-    if isinstance(value, np.ndarray):
-        return value
-    value = value.detach()
-    carrier = _tensors.CARRIERS.get(str(value.dtype).removeprefix("torch."))
-    return value.view(getattr(sys.modules["torch"], carrier)).numpy() if carrier else value.numpy()
+from pippin._tensors import is_tensor, is_torch
 
 
 def fill(evalue, value, position):
     """Sets a ppn_evalue_t; returns what must stay alive during the call."""
     if is_tensor(value):
         evalue.kind = c.TENSOR
-        name = str(value.dtype).removeprefix("torch.")
-        return _tensors.lend(_to_numpy(value), evalue.u.tensor, f"input {position}", name)
+        return _tensors.lend_tensor(value, evalue.u.tensor, f"input {position}")
     if isinstance(value, np.generic):
         value = value.item()
     if value is None:
