@@ -90,6 +90,27 @@ static ppn_status_t pad_constant(ppn_aten_emitter_t* emitter, ppn_node_t* node) 
                    ppn_build_argument(&build, "value")));
 }
 
+// Reflection or replication by the amounts that are positive; these become 0.
+static ppn_value_t* pad_edges(ppn_build_t* build, const char* op, ppn_value_t* self,
+                              padding_t* padding) {
+  int64_t amounts[2 * MAXIMUM_RANK];
+  ppn_dim_t sizes[MAXIMUM_RANK];
+  int rank = self->tensor.rank;
+  for (int i = 0; i < rank; ++i) sizes[i] = self->tensor.sizes[i];
+  for (uint32_t i = 0; i < padding->count; ++i) {
+    int dim = rank - 1 - (int)i / 2;
+    amounts[i] = padding->amounts[i] > 0 ? padding->amounts[i] : 0;
+    if (padding->amounts[i] > 0) padding->amounts[i] = 0;
+    if (build->status) return NULL;
+    build->status = ppn_dim_add(build->emitter->graph->symbols, sizes[dim],
+                                ppn_dim_static(amounts[i]), &sizes[dim]);
+  }
+  ppn_tensor_meta_t meta = ppn_build_meta(build, self->tensor.dtype, rank, sizes);
+  return ppn_build_op(
+      build, op, &meta, ppn_argument_value("self", self),
+      ppn_argument_ints(build->emitter->graph->arena, "padding", amounts, padding->count));
+}
+
 static ppn_status_t pad(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   ppn_build_t build = ppn_build_start(emitter, node);
   ppn_value_t *self = ppn_build_tensor(&build, "self"), *result = ppn_build_result(&build, 0);
@@ -108,9 +129,9 @@ static ppn_status_t pad(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   }
   const char* op = operator_of(padding.mode, padding.count / 2);
   if (!op) return ppn_status_ok();
-  amounts.name = "padding";
-  return ppn_build_finish(
-      &build, ppn_build_op(&build, op, &result->tensor, ppn_argument_value("self", self), amounts));
+  // What is cut off is cut off last: the padding repeats what lies there.
+  ppn_value_t* padded = pad_edges(&build, op, self, &padding);
+  return ppn_build_finish(&build, cut(&build, padded, &padding));
 }
 
 static const ppn_aten_row_t rows[] = {

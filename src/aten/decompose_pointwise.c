@@ -82,5 +82,40 @@ static const ppn_aten_row_t rows[] = {
     FORMULA("aten::signbit", "self < 0 | 1 / self < 0"),
     FORMULA("aten::isclose",
             "self == other | (abs(self - other) <= atol + rtol * abs(other) & abs(other) != inf)"),
+    FORMULA("aten::isreal", "self == self | self != self"),
+    FORMULA("aten::masked_fill.Tensor", "where(mask != 0, value, self)"),
+    // Losses
+    FORMULA("aten::mse_loss", "loss((self - target) * (self - target))"),
+    FORMULA("aten::l1_loss", "loss(abs(self - target))"),
+    FORMULA("aten::smooth_l1_loss",
+            "loss(where(beta == 0, abs(self - target), where(abs(self - target) < beta, "
+            "(self - target) * (self - target) * 0.5 / beta, abs(self - target) - 0.5 * beta)))"),
+    FORMULA("aten::huber_loss",
+            "loss(where(abs(self - target) <= delta, (self - target) * (self - target) * 0.5, "
+            "(abs(self - target) - 0.5 * delta) * delta))"),
+    FORMULA("aten::soft_margin_loss", "loss(log1p(exp(-(target * self))))"),
+    FORMULA("aten::binary_cross_entropy",
+            "loss((weight?1) * -(target * maximum(log(self), -100) + (1 - target) * "
+            "maximum(log1p(-self), -100)))"),
+    FORMULA("aten::binary_cross_entropy_with_logits",
+            "loss((weight?1) * ((1 - target) * self + (1 + ((pos_weight?1) - 1) * target) * "
+            "(log1p(exp(-abs(self))) + maximum(-self, 0))))"),
+    FORMULA("aten::kl_div",
+            "loss(where(log_target, exp(target) * (target - self), where(target == 0, 0, target * "
+            "log(target)) - target * self))"),
+    FORMULA(
+        "aten::hinge_embedding_loss",
+        "loss(where(target != 1, maximum(margin - self, 0), 0) + where(target != -1, self, 0))"),
+    FORMULA("aten::margin_ranking_loss", "loss(maximum(-target * (input1 - input2) + margin, 0))"),
+    FORMULA(
+        "aten::poisson_nll_loss",
+        "loss(where(log_input, exp(input) - target * input, input - target * log(input + eps)) + "
+        "where(full, where(target > 1, target * log(target) - target + 0.5 * log(2 * pi * "
+        "target), 0), 0))"),
+    // Statistics
+    FORMULA("aten::nansum", "sum(where(isnan(self), 0, self))"),
+    FORMULA("aten::nanmean", "sum(where(isnan(self), 0, self)) / sum(where(isnan(self), 0, 1))"),
+    FORMULA("aten::cosine_similarity",
+            "sum(x1 * x2) / (maximum(sqrt(sum(x1 * x1)), eps) * maximum(sqrt(sum(x2 * x2)), eps))"),
 };
 const ppn_aten_family_t ppn_aten_pointwise = {rows, PPN_COUNT_OF(rows)};

@@ -106,6 +106,9 @@ static ppn_status_t diff(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
                           ppn_build_tensor(&build, "append")};
   int dim = ppn_build_axis(&build, "dim", -1, self->tensor.rank);
   int64_t times = ppn_build_int(&build, "n", 1), size = 0;
+  if (times == 0) {
+    return ppn_build_finish(&build, ppn_build_unary(&build, "aten::clone", self));
+  }
   ppn_value_t* joined[3];
   uint32_t count = 0;
   for (int i = 0; i < 3; ++i) {
@@ -114,7 +117,7 @@ static ppn_status_t diff(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
     size += parts[i]->tensor.sizes[dim].value;
     joined[count++] = parts[i];
   }
-  if (times >= size) return ppn_status_ok();
+  if (times > size) times = size;
   if (count > 1) {
     ppn_tensor_meta_t meta =
         ppn_build_meta(&build, self->tensor.dtype, self->tensor.rank, self->tensor.sizes);
@@ -127,8 +130,9 @@ static ppn_status_t diff(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   const char* op =
       result->tensor.dtype == PPN_DTYPE_BOOL ? "aten::logical_xor" : "aten::sub.Tensor";
   for (int64_t i = 0; i < times && !build.status; ++i, --size) {
-    ppn_value_t* later = ppn_build_slice(&build, self, dim, 1, size, size - 1);
-    ppn_value_t* earlier = ppn_build_slice(&build, self, dim, 0, size - 1, size - 1);
+    int64_t left = size > 0 ? size - 1 : 0;
+    ppn_value_t* later = ppn_build_slice(&build, self, dim, 1, size, left);
+    ppn_value_t* earlier = ppn_build_slice(&build, self, dim, 0, left, left);
     self = ppn_build_binary(&build, op, later, earlier, result->tensor.dtype);
   }
   return ppn_build_finish(&build, self);

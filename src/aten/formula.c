@@ -22,6 +22,7 @@ typedef struct formula {
 } formula_t;
 
 static operand_t parse_expression(formula_t* formula);
+static operand_t parse_primary(formula_t* formula);
 
 static operand_t number(double value) {
   operand_t operand = {NULL, value};
@@ -158,6 +159,28 @@ static operand_t apply(formula_t* formula, const operation_t* operation, operand
       ppn_build_binary(&formula->build, operation->of_tensors, a.tensor, b.tensor, dtype));
 }
 
+// ---- Reductions ----
+
+// Over the node's "dim" argument, or everything when it has none.
+static operand_t reduce(formula_t* formula, const char* op, ppn_value_t* x) {
+  int64_t dims[64];
+  uint32_t count;
+  if (stopped(formula)) return number(0);
+  if (!ppn_build_axes(&formula->build, "dim", x->tensor.rank, dims, &count)) {
+    formula->is_inapplicable = true;
+    return number(0);
+  }
+  bool keepdim = ppn_build_bool(&formula->build, "keepdim", false);
+  return tensor(ppn_build_reduce(&formula->build, op, x, dims, count, keepdim));
+}
+
+// A loss: none, the mean or the sum, as the node's "reduction" argument says.
+static operand_t reduce_loss(formula_t* formula, operand_t x) {
+  int64_t kind = ppn_build_int(&formula->build, "reduction", 1);
+  if (stopped(formula) || !x.tensor || kind == 0) return x;
+  return reduce(formula, kind == 1 ? "aten::mean.dim" : "aten::sum.dim_IntList", x.tensor);
+}
+
 // ---- Functions ----
 
 static operand_t call_unary(formula_t* formula, const char* name, int size, operand_t x) {
@@ -204,6 +227,14 @@ static operand_t choose(formula_t* formula, operand_t condition, operand_t a, op
 static operand_t call_function(formula_t* formula, const char* name, size_t size,
                                const operand_t* arguments, int count) {
   if (count == 3) return choose(formula, arguments[0], arguments[1], arguments[2]);
+  static const struct {
+    const char *name, *op;
+  } reductions[] = {{"sum", "aten::sum.dim_IntList"}, {"mean", "aten::mean.dim"}};
+  for (size_t i = 0; i < PPN_COUNT_OF(reductions) && count == 1 && arguments[0].tensor; ++i) {
+    if (strlen(reductions[i].name) != size || memcmp(reductions[i].name, name, size) != 0) continue;
+    return reduce(formula, reductions[i].op, arguments[0].tensor);
+  }
+  if (size == 4 && memcmp(name, "loss", 4) == 0) return reduce_loss(formula, arguments[0]);
   const operation_t* operation = find_operation(name, size);
   if (count == 2 && operation) return apply(formula, operation, arguments[0], arguments[1]);
   return call_unary(formula, name, (int)size, arguments[0]);
@@ -223,12 +254,21 @@ static operand_t parameter(formula_t* formula, const char* name, size_t size) {
   char text[64];
   snprintf(text, sizeof text, "%.*s", (int)size, name);
   ppn_value_t* value = ppn_build_tensor(&formula->build, text);
+  if (value && *formula->next == '?') {
+    ++formula->next;
+    parse_primary(formula);
+  }
   if (value) {
     if (formula->dtype == PPN_DTYPE_INVALID) return tensor(value);
     return tensor(ppn_build_cast(&formula->build, value, formula->dtype));
   }
   ppn_argument_t argument = ppn_build_argument(&formula->build, text);
   double literal = 0;
+  if (*formula->next == '?') {  // what it is when it is not given
+    ++formula->next;
+    operand_t fallback = parse_primary(formula);
+    if (argument.kind == PPN_ARGUMENT_NONE) return fallback;
+  }
   formula->is_inapplicable |= !ppn_argument_as_double(&argument, &literal);
   return number(literal);
 }

@@ -10,9 +10,11 @@ const ppn_aten_row_t* ppn_aten_row_find(const char* name);
 // The families, one file each.
 #define PPN_ATEN_FAMILIES(FAMILY) \
   FAMILY(axes)                    \
+  FAMILY(composites)              \
   FAMILY(einsum)                  \
   FAMILY(images)                  \
   FAMILY(indexing)                \
+  FAMILY(matrices)                \
   FAMILY(neural)                  \
   FAMILY(padding)                 \
   FAMILY(pointwise)               \

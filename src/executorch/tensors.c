@@ -20,6 +20,16 @@ static ppn_status_t size_bound(const ppn_symbol_table_t* symbols, const ppn_valu
   if (*out_size >= 0 && *out_size <= INT32_MAX) return ppn_status_ok();
   ppn_buffer_t text = {0};
   ppn_dim_print(symbols, size, &text);
+  if (maximum == PPN_DIM_UNBOUNDED) {
+    ppn_status_t status = ppn_status_make(
+        PPN_STATUS_UNSUPPORTED,
+        "dimension %d of '%s' is %s, which depends on the data and has no upper bound; a .pte "
+        "plans "
+        "memory for the largest: state it in the model with torch._check(size <= …)",
+        dim, value->name, ppn_buffer_text(&text));
+    ppn_buffer_release(&text);
+    return status;
+  }
   ppn_status_t status = ppn_status_make(
       PPN_STATUS_OUT_OF_RANGE,
       "dimension %d of '%s' is %s, whose upper bound is %lld; a .pte needs a bound of at most "

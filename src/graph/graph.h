@@ -242,6 +242,10 @@ static inline uint32_t ppn_users_count(const ppn_users_t* users, const ppn_value
   return users->offsets[value->id + 1] - users->offsets[value->id];
 }
 
+// Does a node or the graph's outputs use the value? Looks at every node behind its producer: for
+// questions that are rarely asked.
+bool ppn_value_is_used(const ppn_graph_t* graph, const ppn_value_t* value);
+
 // ---- Generic passes ----
 
 // Removes nodes without used outputs, except those for which `has_side_effects` (may be NULL) says

@@ -152,6 +152,28 @@ done:
   return status;
 }
 
+typedef struct use_search {
+  const ppn_value_t* value;
+  bool is_found;
+} use_search_t;
+
+static void compare_value(void* context, ppn_value_t** slot) {
+  use_search_t* search = context;
+  search->is_found |= *slot == search->value;
+}
+
+bool ppn_value_is_used(const ppn_graph_t* graph, const ppn_value_t* value) {
+  use_search_t search = {value, false};
+  ppn_node_t* node = value->producer ? value->producer->next : graph->first;
+  for (; node && !search.is_found; node = node->next) {
+    ppn_node_visit_values(node, compare_value, &search);
+  }
+  for (uint32_t i = 0; i < graph->output_count && !search.is_found; ++i) {
+    ppn_argument_visit_values(&graph->outputs[i], compare_value, &search);
+  }
+  return search.is_found;
+}
+
 void ppn_users_release(ppn_users_t* users) {
   free(users->offsets);
   free(users->nodes);

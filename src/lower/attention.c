@@ -169,7 +169,7 @@ static bool attention_supported(const ppn_node_t* node, const ppn_lower_options_
 static const ppn_lower_row_t rows[] = {
     {"aten::scaled_dot_product_attention", lower_attention, attention_supported, 0, 0},
     {"aten::_scaled_dot_product_flash_attention_for_cpu", lower_attention, attention_supported, 0,
-     0},
+     PPN_LOWER_FIRST_RESULT},
 };
 
 PPN_LOWER_DEFINE_FAMILY(attention, "Attention");

@@ -34,6 +34,8 @@ typedef enum ppn_lower_flag {
   PPN_LOWER_ANY_TENSORS = 1 << 2,
   // More than five dimensions may be fine: the predicate decides.
   PPN_LOWER_HIGH_RANK = 1 << 3,
+  // Only the first result is lowered: a node whose other results have users is refused.
+  PPN_LOWER_FIRST_RESULT = 1 << 4,
 } ppn_lower_flag_t;
 
 typedef struct ppn_lower_row {

@@ -110,8 +110,12 @@ static bool pad_supported(const ppn_node_t* node, const ppn_lower_options_t* opt
   }
   const char* mode = pad_mode(node);
   bool is_constant = strcmp(mode, "constant") == 0;
+  bool is_edge = strcmp(mode, "reflect") == 0 || strcmp(mode, "replicate") == 0;
   int padded = 0;
   for (int i = 0; i < x->rank; i++) {
+    if (is_edge && (amounts.before[i] < 0 || amounts.after[i] < 0)) {
+      return ppn_row_refuse(reason, "negative %s padding", mode);
+    }
     if (amounts.before[i] <= 0 && amounts.after[i] <= 0) continue;
     padded++;
     if (!is_constant && !ppn_dim_is_static(x->sizes[i])) {

@@ -197,9 +197,9 @@ static const ppn_lower_row_t rows[] = {
     {"aten::max_pool1d", lower_pool, pool_supported, 0, 0},
     {"aten::max_pool2d", lower_pool, pool_supported, 0, 0},
     {"aten::max_pool3d", lower_pool, pool_supported, 0, 0},
-    {"aten::max_pool1d_with_indices", lower_pool, pool_supported, 0, 0},
-    {"aten::max_pool2d_with_indices", lower_pool, pool_supported, 0, 0},
-    {"aten::max_pool3d_with_indices", lower_pool, pool_supported, 0, 0},
+    {"aten::max_pool1d_with_indices", lower_pool, pool_supported, 0, PPN_LOWER_FIRST_RESULT},
+    {"aten::max_pool2d_with_indices", lower_pool, pool_supported, 0, PPN_LOWER_FIRST_RESULT},
+    {"aten::max_pool3d_with_indices", lower_pool, pool_supported, 0, PPN_LOWER_FIRST_RESULT},
     {"aten::avg_pool1d", lower_pool, pool_supported, 0, 0},
     {"aten::avg_pool2d", lower_pool, pool_supported, 0, 0},
     {"aten::avg_pool3d", lower_pool, pool_supported, 0, 0},
@@ -208,8 +208,8 @@ static const ppn_lower_row_t rows[] = {
     {"aten::adaptive_avg_pool3d", lower_adaptive, adaptive_supported, 0, 0},
     {"aten::_adaptive_avg_pool2d", lower_adaptive, adaptive_supported, 0, 0},
     {"aten::_adaptive_avg_pool3d", lower_adaptive, adaptive_supported, 0, 0},
-    {"aten::adaptive_max_pool1d", lower_adaptive, adaptive_supported, 0, 0},
-    {"aten::adaptive_max_pool2d", lower_adaptive, adaptive_supported, 0, 0},
+    {"aten::adaptive_max_pool1d", lower_adaptive, adaptive_supported, 0, PPN_LOWER_FIRST_RESULT},
+    {"aten::adaptive_max_pool2d", lower_adaptive, adaptive_supported, 0, PPN_LOWER_FIRST_RESULT},
 };
 
 PPN_LOWER_DEFINE_FAMILY(pooling, "Pooling");

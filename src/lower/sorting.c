@@ -113,13 +113,16 @@ static bool diff_supported(const ppn_node_t* node, const ppn_lower_options_t* op
   if (!x || x->rank == 0 || ppn_row_literal_int(node, "n", 1) > 8) {
     return ppn_row_refuse(reason, "a scalar, or too many differences");
   }
-  int64_t axis = ppn_row_axis(node, "dim", -1, x->rank);
+  int64_t axis = ppn_row_axis(node, "dim", -1, x->rank), n = ppn_row_literal_int(node, "n", 1);
+  int64_t size = 0;
   for (int i = 0; i < 3; i++) {
     const ppn_tensor_meta_t* meta = ppn_row_meta(node, names[i]);
     if (meta && !ppn_dim_is_static(meta->sizes[axis])) {
       return ppn_row_refuse(reason, "the size is not fixed");
     }
+    if (meta) size += meta->sizes[axis].value;
   }
+  if (n == 0 || n >= size) return ppn_row_refuse(reason, "%d differences", (int)n);
   return true;
 }
 

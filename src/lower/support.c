@@ -43,6 +43,16 @@ static void check_value(void* context, ppn_value_t** slot) {
   }
 }
 
+static bool check_results(const ppn_node_t* node, ppn_buffer_t* reason) {
+  for (uint32_t i = 1; i < node->output_count; i++) {
+    const ppn_value_t* result = node->outputs[i];
+    if (result && ppn_value_is_used(node->graph, result)) {
+      return ppn_row_refuse(reason, "result %u is used, which Core ML does not compute", i);
+    }
+  }
+  return true;
+}
+
 bool ppn_lower_is_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
                             ppn_buffer_t* reason) {
   const ppn_lower_row_t* row = ppn_lower_row_find(node->target);
@@ -63,5 +73,6 @@ bool ppn_lower_is_supported(const ppn_node_t* node, const ppn_lower_options_t* o
     check_value(&check, &node->outputs[i]);
   }
   if (check.failed) return false;
+  if (row->flags & PPN_LOWER_FIRST_RESULT && !check_results(node, reason)) return false;
   return !row->supported || row->supported(node, options, reason);
 }

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from executorch.runtime import Runtime as OfficialRuntime
 from torch import nn
 
+from pippin.backends.apple.coreml.partition import CoreMLPartitioner
 from pippin.exir import to_edge_transform_and_lower
 from pippin.runtime import Runtime
 
@@ -108,6 +109,20 @@ case("avg_pool1d", lambda a: [F.avg_pool1d(a, 3), F.avg_pool1d(a, 3, 2, 1, count
 case("adaptive_pool1d", lambda a: [F.adaptive_avg_pool1d(a, 3), F.adaptive_avg_pool1d(a, 1), F.adaptive_max_pool1d(a, 5)], row)
 case("max_pool3d", lambda a: [F.max_pool3d(a, 2), F.max_pool3d(a, (3, 2, 2), (1, 2, 1), (1, 0, 1), ceil_mode=True), F.max_pool3d(a[0], 2, dilation=(1, 2, 2))],
      volume)
+# Joining, splitting, spreading
+case("joining", lambda a, b: [torch.hstack([a, b]), torch.vstack([a, b[0]]), torch.dstack([a, b]), torch.column_stack([a[:, 0], b]),
+                              torch.block_diag(a, b[:1], b[0, 0])], x, y)
+case("splitting", lambda a: [*torch.tensor_split(a, 3, 1), *torch.hsplit(a, 2), *torch.vsplit(a, [1]), *torch.tensor_split(a, (1, 3), 1)], x)
+case("spreading", lambda a: [*torch.broadcast_tensors(a, a[:, :1]), a[0].broadcast_to(2, 4), a.repeat_interleave(2, 1), a.repeat_interleave(3),
+                             *torch.atleast_2d(a[0], a), torch.fliplr(a), torch.flipud(a)], x)
+case("diagonals", lambda a: [torch.diag(a[0]), torch.diag(a, 1), torch.diag_embed(a, -1, 0, 2), torch.trace(a[:, :3]), torch.diag(a[0], 2),
+                             torch.diagonal_scatter(a, a[:2, 0], 2), torch.diagonal_scatter(a, a[:2, 0], -1)], x)
+case("products", lambda a, b: [torch.outer(a[0], b[0]), torch.dot(a[0], b[0]), torch.mv(a, b[0]), torch.inner(a, b), torch.kron(a, b[:2]),
+                               torch.addr(a, a[:, 0], b[0], beta=0.5, alpha=2), torch.addmv(a[:, 0], a, b[0]), torch.cross(a[:, :3], b[:, :3], 1),
+                               torch.baddbmm(a[None, :, :3], a[None], b.t()[None], beta=0), torch.addbmm(a[:, :3], a[None], b.t()[None], alpha=0.5)], x, y)
+case("losses", lambda a, b: [F.mse_loss(a, b), F.l1_loss(a, b, reduction="sum"), F.smooth_l1_loss(a, b), F.huber_loss(a, b, reduction="none"),
+                             F.binary_cross_entropy_with_logits(a, b.sigmoid(), pos_weight=b[0].abs()), F.binary_cross_entropy(a.sigmoid(), b.sigmoid()),
+                             F.kl_div(a, b.softmax(1), reduction="sum"), F.cosine_similarity(a, b), torch.nansum(a / b, 0)], x, y)
 # Recurrent layers
 
 
@@ -172,3 +187,29 @@ def test_decomposed_programs_run_on_the_official_runtime(name):
         for output, expected in zip(found, wanted):
             torch.testing.assert_close(output, expected, rtol=TOLERANCES.get(expected.dtype, 0), atol=TOLERANCES.get(expected.dtype, 0),
                                        equal_nan=True)
+
+
+def report_of(function, *inputs):
+    """The lowered program and what its report says of the operators that were not delegated."""
+    program = torch.export.export(Wrapper(function).eval(), inputs)
+    edge = to_edge_transform_and_lower(program, partitioner=[CoreMLPartitioner()])
+    (report,) = edge.delegation_report()
+    return edge.to_executorch().buffer, {node["target"]: node["reason"] for node in report["undelegated"]}
+
+
+def test_results_that_core_ml_does_not_compute_stay_on_the_cpu():
+    values = image[:, :, :, :8]
+    for function, operator in ((lambda a: F.max_pool2d(a, 2, return_indices=True), "aten.max_pool2d_with_indices.default"),
+                               (lambda a: torch.native_layer_norm(a, (8,), None, None, 1e-5), "aten.native_layer_norm.default")):
+        program, undelegated = report_of(function, values)
+        assert "which Core ML does not compute" in undelegated[operator]
+        for found, wanted in zip(outputs_of(Runtime, program, (values,)), function(values)):
+            torch.testing.assert_close(found, wanted)
+    assert report_of(lambda a: F.max_pool2d(a, 2, return_indices=True)[0], values)[1] == {}
+
+
+def test_sizes_without_bounds_are_explained():
+    counts = ints(1, 3, 3)
+    program = torch.export.export(Wrapper(lambda a, n: a.repeat_interleave(n, 0)).eval(), (x, counts))
+    with pytest.raises(NotImplementedError, match="depends on the data and has no upper bound.*torch._check"):
+        to_edge_transform_and_lower(program).to_executorch()
