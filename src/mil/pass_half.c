@@ -198,6 +198,14 @@ static bool has_float_operand(const ppn_mil_operation_t* operation) {
   return false;
 }
 
+// Whose half results were single before this pass are told by their scratch.
+static bool has_single_result(const ppn_mil_operation_t* operation) {
+  for (uint32_t i = 0; i < operation->output_count; i++) {
+    if (is_single(operation->outputs[i])) return true;
+  }
+  return false;
+}
+
 // A nested block's results keep the types that its operation states.
 static ppn_status_t restore_outputs(halver_t* halver, ppn_mil_block_t* block) {
   for (uint32_t i = 0; i < block->output_count; i++) {
@@ -224,7 +232,7 @@ static ppn_status_t visit_block(halver_t* halver, ppn_mil_block_t* block) {
     halve &= !overflows;
     PPN_RETURN_IF_ERROR(convert_inputs(halver, operation, halve));
     if (!halve) continue;
-    operation->scratch = halver;  // its half results were single before
+    if (has_single_result(operation)) operation->scratch = halver;
     PPN_RETURN_IF_ERROR(ppn_mil_reinfer(halver->function, operation));
   }
   return ppn_status_ok();
