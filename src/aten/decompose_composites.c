@@ -123,6 +123,88 @@ static ppn_status_t repeat_by_tensor(ppn_aten_emitter_t* emitter, ppn_node_t* no
                    ppn_argument_int("dim", dim), ppn_argument_value("index", index)));
 }
 
+static ppn_status_t tile(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t* self = ppn_build_tensor(&build, "self");
+  ppn_argument_t dims = ppn_build_argument(&build, "dims");
+  int64_t given[MAXIMUM_RANK], repeats[MAXIMUM_RANK];
+  uint32_t count;
+  int rank = ppn_build_result(&build, 0)->tensor.rank;
+  if (!ppn_argument_as_ints(&dims, given, MAXIMUM_RANK, &count)) return ppn_status_ok();
+  for (int i = 0; i < rank; ++i) {
+    int at = i - (rank - (int)count);
+    repeats[i] = at < 0 ? 1 : given[at];
+  }
+  return ppn_build_finish(
+      &build,
+      ppn_build_op(&build, "aten::repeat", &ppn_build_result(&build, 0)->tensor,
+                   ppn_argument_value("self", self),
+                   ppn_argument_ints(emitter->graph->arena, "repeats", repeats, (uint32_t)rank)));
+}
+
+// Each vector along a dimension of its own.
+static ppn_status_t meshgrid(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_argument_t tensors = ppn_build_argument(&build, "tensors"),
+                 indexing = ppn_build_argument(&build, "indexing");
+  bool is_swapped = indexing.kind == PPN_ARGUMENT_STRING && strcmp(indexing.u.string, "xy") == 0;
+  if (tensors.kind != PPN_ARGUMENT_VALUES || tensors.count != node->output_count) {
+    return ppn_status_ok();
+  }
+  int rank = (int)tensors.count;
+  if (rank < 2) is_swapped = false;
+  for (int i = 0; i < rank; ++i) {
+    const ppn_value_t* output = node->outputs[i];
+    if (!output) continue;
+    ppn_build_size_t sizes[MAXIMUM_RANK], whole[MAXIMUM_RANK];
+    for (int j = 0; j < rank; ++j) {
+      if (!ppn_dim_is_static(output->tensor.sizes[j])) return ppn_status_ok();
+      sizes[j] = ppn_build_literal(1);
+      whole[j] = ppn_build_literal(output->tensor.sizes[j].value);
+    }
+    int place = is_swapped && i < 2 ? 1 - i : i;
+    sizes[place] = whole[place];
+    ppn_value_t* vector = ppn_build_view(&build, tensors.u.values[i], sizes, rank);
+    node->outputs[i]->replacement = ppn_build_expand(&build, vector, whole, rank);
+  }
+  return build.status;
+}
+
+static ppn_status_t rotate(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t* self = ppn_build_tensor(&build, "self");
+  int rank = self->tensor.rank;
+  int64_t dims[2], turns = ((ppn_build_int(&build, "k", 1) % 4) + 4) % 4;
+  if (!ppn_build_ints(&build, "dims", dims, 2)) return ppn_status_ok();
+  for (int i = 0; i < 2; ++i) dims[i] += dims[i] < 0 ? rank : 0;
+  ppn_value_t* value = self;
+  if (turns == 0) value = ppn_build_unary(&build, "aten::clone", self);
+  if (turns == 1 || turns == 2) value = flip(&build, value, (int)dims[1]);
+  if (turns == 2) value = flip(&build, value, (int)dims[0]);
+  if (turns == 3) value = flip(&build, value, (int)dims[0]);
+  if (turns % 2) value = ppn_build_transpose(&build, value, (int)dims[0], (int)dims[1]);
+  return ppn_build_finish(&build, value);
+}
+
+static ppn_status_t flatten(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  const ppn_tensor_meta_t* meta = &ppn_build_result(&build, 0)->tensor;
+  ppn_build_size_t size = ppn_build_literal(meta->sizes[0].value);
+  if (!ppn_dim_is_static(meta->sizes[0])) return ppn_status_ok();
+  return ppn_build_finish(&build,
+                          ppn_build_view(&build, ppn_build_tensor(&build, "self"), &size, 1));
+}
+
+static ppn_status_t sort_rows(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t *self = ppn_build_tensor(&build, "self"), *values[2];
+  ppn_tensor_meta_t metas[] = {self->tensor, self->tensor};
+  metas[1].dtype = PPN_DTYPE_INT64;
+  ppn_argument_t arguments[] = {ppn_argument_value("self", self), ppn_argument_int("dim", 0)};
+  ppn_build_several(&build, "aten::sort", arguments, 2, metas, values, 2);
+  return ppn_build_finish(&build, values[0]);
+}
+
 // ---- Joining ----
 
 // A view of `value` with ones in front or behind: torch.atleast_…
@@ -287,6 +369,12 @@ static const ppn_aten_row_t rows[] = {
     {"aten::broadcast_tensors", NULL, broadcast_tensors, NULL},
     {"aten::repeat_interleave.self_int", NULL, repeat_interleave, NULL},
     {"aten::repeat_interleave.self_Tensor", NULL, repeat_by_tensor, NULL},
+    {"aten::tile", NULL, tile, NULL},
+    {"aten::meshgrid", NULL, meshgrid, NULL},
+    {"aten::meshgrid.indexing", NULL, meshgrid, NULL},
+    {"aten::rot90", NULL, rotate, NULL},
+    {"aten::ravel", NULL, flatten, NULL},
+    {"aten::msort", NULL, sort_rows, NULL},
     {"aten::atleast_1d", NULL, at_least_1d, NULL},
     {"aten::atleast_2d", NULL, at_least_2d, NULL},
     {"aten::atleast_3d", NULL, at_least_3d, NULL},

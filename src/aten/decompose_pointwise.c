@@ -84,6 +84,17 @@ static const ppn_aten_row_t rows[] = {
             "self == other | (abs(self - other) <= atol + rtol * abs(other) & abs(other) != inf)"),
     FORMULA("aten::isreal", "self == self | self != self"),
     FORMULA("aten::masked_fill.Tensor", "where(mask != 0, value, self)"),
+    FORMULA("aten::nan_to_num",
+            "where(isnan(self), nan?0, where(self == inf, posinf?largest, where(self == -inf, "
+            "neginf?(-largest), self)))"),
+    FORMULA("aten::angle", "where(isnan(self), self, where(self < 0, pi, 0))"),
+    FORMULA("aten::round.decimals",
+            "where(decimals < 0, round(self / pow(10, -decimals)) * pow(10, -decimals), "
+            "round(self * pow(10, decimals)) / pow(10, decimals))"),
+    FORMULA("aten::special_round",
+            "where(decimals < 0, round(self / pow(10, -decimals)) * pow(10, -decimals), "
+            "round(self * pow(10, decimals)) / pow(10, decimals))"),
+    FORMULA("aten::linalg_vecdot", "sum(x * y)"),
     // Losses
     FORMULA("aten::mse_loss", "loss((self - target) * (self - target))"),
     FORMULA("aten::l1_loss", "loss(abs(self - target))"),

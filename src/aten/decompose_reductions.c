@@ -117,10 +117,34 @@ static ppn_status_t norm(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   return vector_norm(&reduction, ppn_build_number(&reduction.build, "p", 2));
 }
 
+// The norm of the difference, of everything or of the last dimension.
+static ppn_status_t distance(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  bool is_pairwise = ppn_node_argument(node, "x1") != NULL;
+  reduction_t reduction = {.build = ppn_build_start(emitter, node), .is_literal = true};
+  ppn_build_t* build = &reduction.build;
+  ppn_value_t *a = ppn_build_tensor(build, is_pairwise ? "x1" : "self"),
+              *b = ppn_build_tensor(build, is_pairwise ? "x2" : "other");
+  reduction.result = ppn_build_result(build, 0);
+  if (!ppn_dtype_is_float(reduction.result->tensor.dtype)) return ppn_status_ok();
+  reduction.self = ppn_build_binary(build, "aten::sub.Tensor", a, b, PPN_DTYPE_INVALID);
+  if (build->status) return build->status;
+  if (is_pairwise) {
+    reduction.self = ppn_build_scalar(build, "aten::add.Scalar", reduction.self,
+                                      ppn_build_number(build, "eps", 1e-6), 0);
+    reduction.keepdim = ppn_build_bool(build, "keepdim", false);
+    reduction.dims[reduction.count++] = reduction.self->tensor.rank - 1;
+  } else {
+    for (int i = 0; i < reduction.self->tensor.rank; ++i) reduction.dims[reduction.count++] = i;
+  }
+  return vector_norm(&reduction, ppn_build_number(build, "p", 2));
+}
+
 static const ppn_aten_row_t rows[] = {
     {"aten::logsumexp", NULL, logsumexp, NULL},
     {"aten::special_logsumexp", NULL, logsumexp, NULL},
     {"aten::linalg_vector_norm", NULL, linalg_vector_norm, NULL},
+    {"aten::dist", NULL, distance, NULL},
+    {"aten::pairwise_distance", NULL, distance, NULL},
     {"aten::norm.Scalar", NULL, norm, NULL},
     {"aten::norm.ScalarOpt_dim", NULL, norm, NULL},
     {"aten::norm.ScalarOpt_dtype", NULL, norm, NULL},

@@ -1,6 +1,7 @@
 #include "aten/formula.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,12 +248,31 @@ static char peek(formula_t* formula) {
   return *formula->next;
 }
 
+// Numbers with a name that no parameter of the node has.
+static bool find_constant(const formula_t* formula, const char* name, double* out) {
+  ppn_dtype_t dtype = formula->build.node->outputs[0]->tensor.dtype;
+  const struct {
+    const char* name;
+    double value;
+  } constants[] = {{"inf", INFINITY},
+                   {"nan", NAN},
+                   {"pi", 3.14159265358979323846},
+                   {"largest", dtype == PPN_DTYPE_FLOAT16    ? 65504.0
+                               : dtype == PPN_DTYPE_BFLOAT16 ? 0x1.fep127
+                               : dtype == PPN_DTYPE_FLOAT64  ? DBL_MAX
+                                                             : (double)FLT_MAX}};
+  if (ppn_node_argument(formula->build.node, name)) return false;
+  for (size_t i = 0; i < PPN_COUNT_OF(constants); ++i) {
+    if (strcmp(constants[i].name, name) == 0) return *out = constants[i].value, true;
+  }
+  return false;
+}
+
 static operand_t parameter(formula_t* formula, const char* name, size_t size) {
-  if (size == 3 && memcmp(name, "inf", 3) == 0) return number(INFINITY);
-  if (size == 3 && memcmp(name, "nan", 3) == 0) return number(NAN);
-  if (size == 2 && memcmp(name, "pi", 2) == 0) return number(3.14159265358979323846);
   char text[64];
   snprintf(text, sizeof text, "%.*s", (int)size, name);
+  double constant;
+  if (find_constant(formula, text, &constant)) return number(constant);
   ppn_value_t* value = ppn_build_tensor(&formula->build, text);
   if (value && *formula->next == '?') {
     ++formula->next;

@@ -5,7 +5,8 @@
 //
 // Operators are those of C (+ - * / < <= > >= == != & | and unary -), functions are ATen's
 // (abs, exp, …, maximum(a, b), pow(a, b), where(c, a, b)), names are parameters of the node's
-// schema ("weight?1": 1 when it is None), `inf`, `nan` and `pi` are numbers. sum(x) and mean(x)
+// schema ("weight?1": 1 when it is None), `inf`, `nan`, `pi` and `largest` (of the
+// result's type) are numbers. sum(x) and mean(x)
 // reduce the dimensions of the node's "dim" argument, loss(x) reduces as its "reduction" says.
 // Numbers that depend on numbers alone are computed here.
 //

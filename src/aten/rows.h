@@ -18,6 +18,7 @@ const ppn_aten_row_t* ppn_aten_row_find(const char* name);
   FAMILY(neural)                  \
   FAMILY(padding)                 \
   FAMILY(pointwise)               \
+  FAMILY(positions)               \
   FAMILY(products)                \
   FAMILY(recurrent)               \
   FAMILY(reductions)              \
@@ -25,6 +26,7 @@ const ppn_aten_row_t* ppn_aten_row_find(const char* name);
   FAMILY(selection)               \
   FAMILY(shapes)                  \
   FAMILY(spellings)               \
+  FAMILY(statistics)              \
   FAMILY(windows)
 
 #define DECLARE(name) extern const ppn_aten_family_t ppn_aten_##name;

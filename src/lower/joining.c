@@ -136,7 +136,8 @@ static bool unbind_supported(const ppn_node_t* node, const ppn_lower_options_t* 
 
 static ppn_status_t lower_meshgrid(ppn_lower_context_t* context, const ppn_node_t* node) {
   const ppn_argument_t* tensors = ppn_aten_at(node, 0);
-  bool swapped = strcmp(ppn_row_literal_text(node, "indexing", "ij"), "xy") == 0;
+  bool swapped =
+      tensors->count > 1 && strcmp(ppn_row_literal_text(node, "indexing", "ij"), "xy") == 0;
   for (uint32_t i = 0; i < tensors->count && i < node->output_count; i++) {
     const ppn_tensor_meta_t* meta = ppn_row_output(node, i);
     uint32_t axis = swapped && i < 2 ? 1 - i : i;
@@ -159,7 +160,7 @@ static bool meshgrid_supported(const ppn_node_t* node, const ppn_lower_options_t
   const ppn_argument_t* tensors = ppn_aten_at(node, 0);
   const ppn_tensor_meta_t* meta = ppn_row_output(node, 0);
   if (tensors->kind == PPN_ARGUMENT_VALUES && meta && (int)tensors->count == meta->rank &&
-      ppn_row_sizes_known(node, meta->sizes, meta->rank)) {
+      tensors->count == node->output_count && ppn_row_sizes_known(node, meta->sizes, meta->rank)) {
     return true;
   }
   return ppn_row_refuse(reason, "the grid's sizes are not known");

@@ -123,6 +123,16 @@ case("products", lambda a, b: [torch.outer(a[0], b[0]), torch.dot(a[0], b[0]), t
 case("losses", lambda a, b: [F.mse_loss(a, b), F.l1_loss(a, b, reduction="sum"), F.smooth_l1_loss(a, b), F.huber_loss(a, b, reduction="none"),
                              F.binary_cross_entropy_with_logits(a, b.sigmoid(), pos_weight=b[0].abs()), F.binary_cross_entropy(a.sigmoid(), b.sigmoid()),
                              F.kl_div(a, b.softmax(1), reduction="sum"), F.cosine_similarity(a, b), torch.nansum(a / b, 0)], x, y)
+case("statistics", lambda a: [*torch.std_mean(a, 1), torch.std(a), torch.var(a, unbiased=False), *torch.var_mean(a, 0, keepdim=True), *torch.aminmax(a),
+                              torch.count_nonzero(a > 0, 1), F.rms_norm(a, (4,)), torch.dist(a, a * 2, 3), F.pairwise_distance(a, a * 2)], x)
+case("instance_norm", nn.InstanceNorm2d(3, affine=True), image)
+case("positions", lambda a, b, i: [a.index_add(0, i, b, alpha=2), a.index_copy(0, i, b), a.index_fill(1, i, 0.5), a.take(i), a.put(i, b[:, 0]), torch.argwhere(a > 0)],
+     x, y, torch.tensor([2, 0, 1]))
+case("searching", lambda a, b: [torch.bucketize(a, b), torch.bucketize(a, b, right=True), torch.searchsorted(torch.sort(a)[0], a), torch.isin(a, a[0])],
+     x, torch.tensor([-1.0, 0, 1]))
+case("im2col", lambda a: F.unfold(a, (2, 3), (2, 1), (1, 0), 2), image)
+case("arranging", lambda a: [a.tile(2), a.tile(2, 1, 2), *torch.meshgrid(a[0], a[:, 0], indexing="xy"), torch.rot90(a), torch.rot90(a, 3), a.ravel(), torch.msort(a),
+                             torch.nan_to_num(a / 0), torch.round(a, decimals=1), torch.angle(a)], x)
 # Recurrent layers
 
 
