@@ -79,6 +79,10 @@ typedef struct ppn_engine_node {
   const ppn_engine_layout_t** output_layouts;  // set by `prepare`; NULL: row-major
   ppn_engine_fused_t* fused;
   uint32_t fused_count;
+  // Set by `prepare`: a value that is no operand and no constant, but that `run` reads in
+  // `watched_tensor`. NULL: none.
+  ppn_mil_value_t* watched;
+  ppn_tensor_t watched_tensor;
   void* state;          // made by `prepare`, in the arena it is given; the kernel's own
   size_t scratch_size;  // asked for by `prepare`: bytes that `run` finds in `scratch`
   void* scratch;        // aligned to 64 bytes; content is undefined before each run

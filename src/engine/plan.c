@@ -227,7 +227,7 @@ static ppn_status_t bind_laid_out(planner_t* planner, ppn_mil_operation_t* opera
 static ppn_status_t list_uses(planner_t* planner, ppn_engine_step_t* step) {
   ppn_mil_operation_t* operation = (ppn_mil_operation_t*)step->node.operation;
   const ppn_engine_operation_t* kept = kept_of(operation);
-  uint32_t count = kept->fused_count;
+  uint32_t count = kept->fused_count + 1;
   for (uint32_t i = 0; i < operation->op->parameter_count; ++i) count += operation->inputs[i].count;
   PPN_ARENA_NEW(planner->arena, count, &step->operands);
   PPN_ARENA_NEW(planner->arena, operation->output_count, &step->results);
@@ -243,6 +243,11 @@ static ppn_status_t list_uses(planner_t* planner, ppn_engine_step_t* step) {
     if (!kept->fused_values[i]) continue;
     step->operands[step->operand_count++] =
         (ppn_engine_use_t){kept->fused_values[i], &kept->fused[i].tensor};
+  }
+  if (step->node.watched) {
+    step->node.watched_tensor = record_of(step->node.watched)->tensor;
+    step->operands[step->operand_count++] =
+        (ppn_engine_use_t){step->node.watched, &step->node.watched_tensor};
   }
   for (uint32_t i = 0; i < operation->output_count; ++i) {
     step->results[step->result_count++] =

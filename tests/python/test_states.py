@@ -10,11 +10,12 @@ from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.runtime import Runtime as OfficialRuntime
 from torch import nn
 
+from pippin import MLModel
 from pippin.backends.apple.coreml.compiler import CoreMLBackend
 from pippin.backends.apple.coreml.partition import CoreMLPartitioner
 from pippin.exir import to_edge_transform_and_lower
 from pippin.runtime import Runtime
-from tooling import infer_types, payloads
+from tooling import infer_types, payloads, pippin
 
 X = torch.tensor([1.0, 2.0, 3.0])
 
@@ -238,6 +239,39 @@ def test_two_caches(precision, tolerance):
     for step in steps:
         (output,) = method.execute(step)
         torch.testing.assert_close(output, module(*step), rtol=tolerance, atol=tolerance)
+
+
+class Slots(nn.Module):
+    """Writes two positions a call, or those and then all."""
+
+    def __init__(self, decay):
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("slots", torch.zeros(3, 8, 2))
+
+    def forward(self, x, positions):
+        self.slots.index_copy_(1, positions, x)
+        if self.decay:
+            self.slots.mul_(0.5)
+        return self.slots.sum(0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("decay", [False, True])
+def test_what_is_written_at_indices_and_what_stays(decay, precision, tmp_path):
+    """The state itself is looked at, not only what is computed from it."""
+    module = Slots(decay)
+    steps = [(torch.randn(3, 2, 2).half().float(), torch.tensor(pair)) for pair in ([0, 5], [7, 5], [-1, 2], [2, -8])]
+    program = torch.export.export(copy.deepcopy(module), steps[0])
+    torch.export.save(program, tmp_path / "slots.pt2")
+    result = pippin("lower", tmp_path / "slots.pt2", "-o", tmp_path / "slots.mlpackage", "--compute-precision", precision, "-q")
+    assert result.returncode == 0, result.stderr
+    model = MLModel(tmp_path / "slots.mlpackage")
+    state = model.make_state()
+    for x, positions in steps:
+        model.predict({"x": x.numpy(), "positions": positions.int().numpy()}, state)
+        module(x, positions.remainder(8))
+        torch.testing.assert_close(torch.from_numpy(state.read_state("slots")).float(), module.slots, rtol=1e-3, atol=1e-3)
 
 
 # ---- Several instances and methods ----
