@@ -122,6 +122,12 @@ runnable_port_t runnable_output(const runnable_t* runnable, size_t index) {
   return port_of_feature(&ppn_model_outputs(runnable->model, runnable->function, &count)[index]);
 }
 
+const ppn_model_feature_t* runnable_output_feature(const runnable_t* runnable, size_t index) {
+  size_t count;
+  if (runnable->method) return NULL;
+  return &ppn_model_outputs(runnable->model, runnable->function, &count)[index];
+}
+
 ppn_status_t runnable_run(runnable_t* runnable, const ppn_tensor_t* inputs) {
   if (!runnable->method) {
     return ppn_model_predict(runnable->instance, inputs, runnable->input_count, runnable->outputs,

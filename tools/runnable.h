@@ -22,6 +22,8 @@ size_t runnable_input_count(const runnable_t* runnable);
 size_t runnable_output_count(const runnable_t* runnable);
 runnable_port_t runnable_input(const runnable_t* runnable, size_t index);
 runnable_port_t runnable_output(const runnable_t* runnable, size_t index);
+// A model's output as its description states it; NULL for methods.
+const ppn_model_feature_t* runnable_output_feature(const runnable_t* runnable, size_t index);
 // One entry per input; entries of scalar inputs are ignored (their fixed value is passed).
 ppn_status_t runnable_run(runnable_t* runnable, const ppn_tensor_t* inputs);
 // A view, valid until the next run. Scalars come as rank 0 tensors.

@@ -177,10 +177,51 @@ static ppn_status_t save_outputs(runnable_t* runnable) {
   return ppn_status_ok();
 }
 
+#define SHOWN_CLASSES 5
+
+static void print_class(const ppn_model_feature_t* feature, size_t index) {
+  if (feature->labels) {
+    printf(" %s", feature->labels[index]);
+  } else {
+    printf(" %lld", (long long)feature->label_numbers[index]);
+  }
+}
+
+// What a classifier gives: the label, and the most probable classes. False for other outputs.
+static bool print_classes(const ppn_model_feature_t* feature, const ppn_tensor_t* tensor) {
+  if (!feature || feature->label_count == 0) return false;
+  if (feature->kind == PPN_FEATURE_STRING) {
+    int64_t index = *(const int64_t*)tensor->data;
+    printf("output %s: %s\n", feature->name, feature->labels[index]);
+    return true;
+  }
+  if (feature->kind != PPN_FEATURE_DICTIONARY) return false;
+  printf("output %s:", feature->name);
+  const double* values = tensor->data;
+  double limit = INFINITY;
+  size_t limit_index = 0;
+  for (size_t shown = 0; shown < SHOWN_CLASSES && shown < feature->label_count; ++shown) {
+    size_t best = feature->label_count;
+    for (size_t i = 0; i < feature->label_count; ++i) {
+      bool is_next = values[i] < limit || (values[i] == limit && i > limit_index);
+      if (is_next && (best == feature->label_count || values[i] > values[best])) best = i;
+    }
+    if (best == feature->label_count) break;  // what is left is not a number
+    printf("%s", shown ? "," : "");
+    print_class(feature, best);
+    printf(" %.6g", values[best]);
+    limit = values[best];
+    limit_index = best;
+  }
+  printf("\n");
+  return true;
+}
+
 static void print_outputs(runnable_t* runnable) {
   for (size_t i = 0; i < runnable_output_count(runnable); ++i) {
     ppn_tensor_t tensor;
     if (ppn_status_consume(runnable_get_output(runnable, i, &tensor))) continue;
+    if (print_classes(runnable_output_feature(runnable, i), &tensor)) continue;
     printf("output %s: %s[", runnable_output(runnable, i).name, ppn_dtype_name(tensor.dtype));
     for (int d = 0; d < tensor.rank; ++d)
       printf("%s%lld", d ? ", " : "", (long long)tensor.sizes[d]);

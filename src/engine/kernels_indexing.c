@@ -9,6 +9,19 @@
 #include "kernels/indices.h"
 #include "kernels/scatter.h"
 
+// From iOS 17 on, indices that are to be validated must not be negative; others count from the end.
+static ppn_status_t check_signs(const ppn_engine_node_t* node, const ppn_tensor_t* indices) {
+  if (!ppn_mil_input_bool(node->operation, "validate_indices", false)) return ppn_status_ok();
+  int64_t count = ppn_tensor_numel(indices);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t index = ppn_element_as_int64(indices->dtype, indices->data, i);
+    if (index >= 0) continue;
+    return ppn_node_fail(node, PPN_STATUS_OUT_OF_RANGE,
+                         "index %lld is negative, and validate_indices is set", (long long)index);
+  }
+  return ppn_status_ok();
+}
+
 // ---- Reading ----
 
 typedef struct indexing {
@@ -49,6 +62,7 @@ static ppn_status_t gather_into(const ppn_engine_node_t* node, const ppn_tensor_
 
 static ppn_status_t run_gather(ppn_engine_node_t* node) {
   indexing_t* state = node->state;
+  PPN_RETURN_IF_ERROR(check_signs(node, state->indices));
   if (state->x->dtype != PPN_DTYPE_FLOAT16) return gather_into(node, &node->outputs[0]);
   state->halves.data = node->scratch;
   PPN_RETURN_IF_ERROR(gather_into(node, &state->halves));
@@ -59,6 +73,7 @@ static ppn_status_t run_gather(ppn_engine_node_t* node) {
 
 static ppn_status_t run_gather_along_axis(ppn_engine_node_t* node) {
   const indexing_t* state = node->state;
+  PPN_RETURN_IF_ERROR(check_signs(node, state->indices));
   return ppn_node_annotate(
       node, ppn_kernel_gather_along_axis(state->x, state->indices, state->axis, &node->outputs[0],
                                          node->environment->pool));
@@ -66,6 +81,7 @@ static ppn_status_t run_gather_along_axis(ppn_engine_node_t* node) {
 
 static ppn_status_t run_gather_nd(ppn_engine_node_t* node) {
   const indexing_t* state = node->state;
+  PPN_RETURN_IF_ERROR(check_signs(node, state->indices));
   return ppn_node_annotate(node, ppn_kernel_gather_nd(state->x, state->indices, state->batch_dims,
                                                       &node->outputs[0], node->environment->pool));
 }
@@ -164,6 +180,7 @@ static void copy_data(const ppn_engine_node_t* node) {
 
 static ppn_status_t run_scatter(ppn_engine_node_t* node) {
   const scattering_t* state = node->state;
+  PPN_RETURN_IF_ERROR(check_signs(node, state->indices));
   copy_data(node);
   return ppn_node_annotate(node, ppn_kernel_scatter(&node->outputs[0], state->indices,
                                                     state->updates, state->axis, state->mode));
@@ -171,6 +188,7 @@ static ppn_status_t run_scatter(ppn_engine_node_t* node) {
 
 static ppn_status_t run_scatter_along_axis(ppn_engine_node_t* node) {
   const scattering_t* state = node->state;
+  PPN_RETURN_IF_ERROR(check_signs(node, state->indices));
   copy_data(node);
   return ppn_node_annotate(
       node, ppn_kernel_scatter_along_axis(&node->outputs[0], state->indices, state->updates,
@@ -179,6 +197,7 @@ static ppn_status_t run_scatter_along_axis(ppn_engine_node_t* node) {
 
 static ppn_status_t run_scatter_nd(ppn_engine_node_t* node) {
   const scattering_t* state = node->state;
+  PPN_RETURN_IF_ERROR(check_signs(node, state->indices));
   copy_data(node);
   return ppn_node_annotate(
       node, ppn_kernel_scatter_nd(&node->outputs[0], state->indices, state->updates, state->mode));

@@ -13,6 +13,7 @@ from coremltools.converters.mil import Builder as mb  # noqa: E402
 from coremltools.converters.mil.mil import get_new_symbol, types  # noqa: E402
 
 import pippin  # noqa: E402
+import tooling  # noqa: E402
 import pippin.coremltools  # noqa: E402
 
 
@@ -253,6 +254,19 @@ def test_classifiers(classes, precision):
     np.testing.assert_allclose(list(probabilities.values()), expected, atol=1e-3)
 
 
+@tooling.needs_tool
+def test_the_tool_names_classes(tmp_path):
+    model = classifier(["cat", "dog", "bird"])
+    path = str(tmp_path / "model.mlpackage")
+    model.save(path)
+    np.save(tmp_path / "x.npy", np.array([[1, 3, 2]], np.float32))
+    result = tooling.pippin("run", path, "--input", f"x=@{tmp_path / 'x.npy'}")
+    assert result.returncode == 0, result.stderr
+    label, probabilities = result.stdout.splitlines()
+    assert label == "output classLabel: dog"
+    assert probabilities.startswith("output classLabel_probs: dog 0.665") and ", bird 0.24" in probabilities
+
+
 def image_program(channels, height=2, width=3, output=None):
     """Adds 10 in the first channel only, so that the order of channels shows."""
     first = np.zeros((1, channels, 1, 1), np.float32)
@@ -429,3 +443,18 @@ def test_pipelines(tmp_path):
         model.predict({})
     with pytest.raises(RuntimeError, match="the model is a pipeline"):
         pippin.MLModel(path)
+
+
+def test_negative_indices_are_refused_when_validated():
+    def scattering(validates):
+        @mb.program(input_specs=[tensor((4,)), tensor((2,), types.int32)], opset_version=ct.target.iOS17)
+        def program(x, indices):
+            return mb.scatter(data=x, indices=indices, updates=np.array([7, 8], np.float32), mode="update",
+                              validate_indices=validates, name="y")
+
+        return convert(program, ct.target.iOS17)
+
+    data = {"x": np.arange(4, dtype=np.float32), "indices": np.array([0, -1])}
+    with pytest.raises(RuntimeError, match="Unable to compute the prediction using ML Program.*index -1 is negative"):
+        scattering(True).predict(dict(data))
+    assert scattering(False).predict(dict(data))["y"].tolist() == [7, 1, 2, 8]

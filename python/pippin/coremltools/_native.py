@@ -11,6 +11,7 @@ from pippin.coremltools import _pipeline, _specification, _structure
 
 _MAXIMUM_SPECIFICATION_VERSION = 10  # iOS 26
 _COMPUTE_UNITS = ("ALL", "CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE")
+_FAILED = "Unable to compute the prediction using ML Program"  # Core ML's words
 _numerics = ["device"]
 
 
@@ -73,10 +74,10 @@ class _MLModelProxy:
             _pipeline.open_model, self._path, function_name or None, _numerics[0], context="Error compiling model")
 
     def predict(self, data, state=None):
-        return _as_runtime_error(self._model.predict, data, state._state if state is not None else None)
+        return _as_runtime_error(self._model.predict, data, state._state if state is not None else None, context=_FAILED)
 
     def batchPredict(self, batch):  # noqa: N802, the native module's name
-        return _as_runtime_error(self._model.predict, batch)
+        return _as_runtime_error(self._model.predict, batch, context=_FAILED)
 
     def newState(self):  # noqa: N802
         return _State(_as_runtime_error(self._model.make_state))
