@@ -61,15 +61,26 @@ bool ppn_build_axes(const ppn_build_t* build, const char* name, int rank, int64_
     if (!ppn_argument_as_int(argument, out)) return false;
     count = 1;
   }
-  for (uint32_t i = 0; i < count; ++i) out[i] += out[i] < 0 ? rank : 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    out[i] += out[i] < 0 ? rank : 0;
+    if (rank > 0 && (out[i] < 0 || out[i] >= rank)) return false;
+  }
   for (int i = 0; count == 0 && i < rank; ++i) out[i] = i;
   *out_count = rank == 0 ? 0 : count ? count : (uint32_t)rank;
   return true;
 }
 
-int ppn_build_axis(const ppn_build_t* build, const char* name, int64_t fallback, int rank) {
-  int64_t axis = ppn_build_int(build, name, fallback);
-  return (int)(axis < 0 ? axis + rank : axis);
+int ppn_build_axis(ppn_build_t* build, const char* name, int64_t fallback, int rank) {
+  int64_t axis = ppn_build_int(build, name, fallback), count = rank > 0 ? rank : 1;
+  if (axis < -count || axis >= count) {
+    if (!build->status) {
+      build->status = ppn_status_make(PPN_STATUS_INVALID_DATA,
+                                      "argument '%s' is %lld, but the tensor has %d dimensions",
+                                      name, (long long)axis, rank);
+    }
+    return 0;
+  }
+  return (int)(axis < 0 ? axis + count : axis);
 }
 
 ppn_value_t* ppn_build_result(const ppn_build_t* build, uint32_t index) {

@@ -45,11 +45,13 @@ bool ppn_build_bool(const ppn_build_t* build, const char* name, bool fallback);
 double ppn_build_number(const ppn_build_t* build, const char* name, double fallback);
 // Literal integers, of which a single one stands for `count`; false when they are symbolic or none.
 bool ppn_build_ints(const ppn_build_t* build, const char* name, int64_t* out, uint32_t count);
-// Dimensions, counted from the start; all of them when None or empty. False when not literal.
+// Dimensions, counted from the start; all of them when None or empty. False when not literal or
+// out of range.
 bool ppn_build_axes(const ppn_build_t* build, const char* name, int rank, int64_t* out,
                     uint32_t* out_count);
-// A dimension counted from the end is made one from the start.
-int ppn_build_axis(const ppn_build_t* build, const char* name, int64_t fallback, int rank);
+// A dimension counted from the end is made one from the start. One that the tensor does not have is
+// an error, and 0 is returned.
+int ppn_build_axis(ppn_build_t* build, const char* name, int64_t fallback, int rank);
 ppn_value_t* ppn_build_result(const ppn_build_t* build, uint32_t index);
 
 // ---- Emitting ----

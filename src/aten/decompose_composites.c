@@ -83,6 +83,7 @@ static ppn_status_t repeat_interleave(ppn_aten_emitter_t* emitter, ppn_node_t* n
   ppn_value_t *self = ppn_build_tensor(&build, "self"), *result = ppn_build_result(&build, 0);
   int64_t repeats = ppn_build_int(&build, "repeats", -1);
   int rank = self->tensor.rank, dim = ppn_build_axis(&build, "dim", rank - 1, rank);
+  if (build.status) return build.status;
   bool is_flat = ppn_build_argument(&build, "dim").kind == PPN_ARGUMENT_NONE;
   ppn_build_size_t sizes[MAXIMUM_RANK];
   for (int i = 0; i < rank; ++i) {
@@ -108,6 +109,7 @@ static ppn_status_t repeat_by_tensor(ppn_aten_emitter_t* emitter, ppn_node_t* no
   ppn_value_t *self = ppn_build_tensor(&build, "self"), *result = ppn_build_result(&build, 0),
               *repeats = ppn_build_tensor(&build, "repeats");
   int rank = self->tensor.rank, dim = ppn_build_axis(&build, "dim", 0, rank);
+  if (build.status) return build.status;
   bool is_flat = ppn_build_argument(&build, "dim").kind == PPN_ARGUMENT_NONE;
   if (!repeats || repeats->tensor.rank != 1 || (is_flat && rank != 1) ||
       !ppn_dim_equal(repeats->tensor.sizes[0], self->tensor.sizes[dim])) {
@@ -121,6 +123,28 @@ static ppn_status_t repeat_by_tensor(ppn_aten_emitter_t* emitter, ppn_node_t* no
       &build,
       ppn_build_op(&build, "aten::index_select", &result->tensor, ppn_argument_value("self", self),
                    ppn_argument_int("dim", dim), ppn_argument_value("index", index)));
+}
+
+// The sum over what broadcasting would repeat.
+static ppn_status_t sum_to_size(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t *self = ppn_build_tensor(&build, "self"), *result = ppn_build_result(&build, 0);
+  int added = self->tensor.rank - result->tensor.rank;
+  int64_t leading[MAXIMUM_RANK], dims[MAXIMUM_RANK];
+  uint32_t count = 0;
+  for (int i = 0; i < added; ++i) leading[i] = i;
+  for (int i = 0; i < result->tensor.rank; ++i) {
+    bool is_summed = !ppn_dim_equal(result->tensor.sizes[i], self->tensor.sizes[i + added]);
+    if (is_summed) dims[count++] = i;
+  }
+  ppn_value_t* value = ppn_build_cast(&build, self, result->tensor.dtype);
+  if (added > 0) {
+    value =
+        ppn_build_reduce(&build, "aten::sum.dim_IntList", value, leading, (uint32_t)added, false);
+  }
+  if (count) value = ppn_build_reduce(&build, "aten::sum.dim_IntList", value, dims, count, true);
+  if (value == self) value = ppn_build_unary(&build, "aten::clone", self);
+  return ppn_build_finish(&build, value);
 }
 
 static ppn_status_t tile(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
@@ -340,7 +364,8 @@ static int rank_of(const ppn_node_t* node) {
 
 static ppn_status_t split(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   ppn_build_t build = ppn_build_start(emitter, node);
-  return split_parts(emitter, node, ppn_build_axis(&build, "dim", 0, rank_of(node)));
+  int dim = ppn_build_axis(&build, "dim", 0, rank_of(node));
+  return build.status ? build.status : split_parts(emitter, node, dim);
 }
 
 static ppn_status_t split_rows(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
@@ -369,6 +394,7 @@ static const ppn_aten_row_t rows[] = {
     {"aten::broadcast_tensors", NULL, broadcast_tensors, NULL},
     {"aten::repeat_interleave.self_int", NULL, repeat_interleave, NULL},
     {"aten::repeat_interleave.self_Tensor", NULL, repeat_by_tensor, NULL},
+    {"aten::sum_to_size", NULL, sum_to_size, NULL},
     {"aten::tile", NULL, tile, NULL},
     {"aten::meshgrid", NULL, meshgrid, NULL},
     {"aten::meshgrid.indexing", NULL, meshgrid, NULL},

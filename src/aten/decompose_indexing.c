@@ -19,6 +19,7 @@ static ppn_status_t narrow(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   ppn_build_t build = ppn_build_start(emitter, node);
   ppn_value_t *self = ppn_build_tensor(&build, "self"), *result = ppn_build_result(&build, 0);
   int dim = ppn_build_axis(&build, "dim", 0, self->tensor.rank);
+  if (build.status) return build.status;
   ppn_argument_t start_argument = ppn_build_argument(&build, "start");
   ppn_dim_t length = result->tensor.sizes[dim], size = self->tensor.sizes[dim];
   int64_t start;
@@ -76,6 +77,7 @@ static ppn_status_t take_along_dim(ppn_aten_emitter_t* emitter, ppn_node_t* node
   }
   if (indices->tensor.rank != rank) return ppn_status_ok();
   int dim = ppn_build_axis(&build, "dim", 0, rank);
+  if (build.status) return build.status;
   ppn_value_t* values = spread(&build, self, indices, dim);
   return ppn_build_finish(&build, gather(&build, values, spread(&build, indices, self, dim), dim));
 }
@@ -86,6 +88,7 @@ static ppn_status_t sort_with(ppn_aten_emitter_t* emitter, ppn_node_t* node, boo
   ppn_build_t build = ppn_build_start(emitter, node);
   ppn_value_t *self = ppn_build_tensor(&build, "self"), *values[2];
   int rank = self->tensor.rank, dim = ppn_build_axis(&build, "dim", -1, rank);
+  if (build.status) return build.status;
   // The order of equal elements is topk's to choose.
   if (ppn_build_bool(&build, "stable", false) || rank == 0) return ppn_status_ok();
   ppn_tensor_meta_t metas[] = {self->tensor, self->tensor};

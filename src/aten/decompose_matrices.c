@@ -158,6 +158,7 @@ static ppn_status_t cross(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
               *parts[3];
   const ppn_tensor_meta_t* meta = &ppn_build_result(&build, 0)->tensor;
   int dim = ppn_build_axis(&build, "dim", -1, meta->rank);
+  if (build.status) return build.status;
   if (ppn_build_argument(&build, "dim").kind == PPN_ARGUMENT_NONE) {
     for (dim = 0; dim < meta->rank && !ppn_dim_is(meta->sizes[dim], 3); ++dim) continue;
   }
@@ -178,6 +179,58 @@ static ppn_status_t cross(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
     parts[i] = ppn_build_binary(&build, "aten::sub.Tensor", plus, minus, PPN_DTYPE_INVALID);
   }
   return ppn_build_finish(&build, ppn_build_cat(&build, parts, 3, dim));
+}
+
+// A · B · …, from left to right. A vector at either end is a row or a column.
+static ppn_status_t multi_dot(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_argument_t matrices = ppn_build_argument(&build, node->arguments[0].name);
+  if (matrices.kind != PPN_ARGUMENT_VALUES || matrices.count < 2) return ppn_status_ok();
+  bool is_row = matrices.u.values[0]->tensor.rank == 1,
+       is_column = matrices.u.values[matrices.count - 1]->tensor.rank == 1;
+  ppn_value_t* product = matrices.u.values[0];
+  if (is_row) product = ppn_build_unsqueeze(&build, product, 0);
+  for (uint32_t i = 1; i < matrices.count; ++i) {
+    ppn_value_t* next = matrices.u.values[i];
+    if (next->tensor.rank == 1) next = ppn_build_unsqueeze(&build, next, 1);
+    product = ppn_build_matrix_product(&build, product, next);
+  }
+  if (is_column) product = ppn_build_squeeze(&build, product, 1);
+  if (is_row) product = ppn_build_squeeze(&build, product, 0);
+  return ppn_build_finish(&build, product);
+}
+
+// Both operands as matrices of [kept, summed] and [summed, kept] dimensions.
+static ppn_status_t tensordot(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t* operands[] = {ppn_build_tensor(&build, "self"), ppn_build_tensor(&build, "other")};
+  static const char* const names[] = {"dims_self", "dims_other"};
+  const ppn_tensor_meta_t* meta = &ppn_build_result(&build, 0)->tensor;
+  ppn_build_size_t sizes[MAXIMUM_RANK];
+  for (int i = 0; i < 2; ++i) {
+    const ppn_tensor_meta_t* operand = &operands[i]->tensor;
+    ppn_argument_t argument = ppn_build_argument(&build, names[i]);
+    int64_t summed[MAXIMUM_RANK], order[MAXIMUM_RANK], inner = 1, own = 1;
+    uint32_t count;
+    int place = 0;
+    if (!ppn_argument_as_ints(&argument, summed, MAXIMUM_RANK, &count)) return ppn_status_ok();
+    for (uint32_t j = 0; j < count; ++j) summed[j] += summed[j] < 0 ? operand->rank : 0;
+    for (uint32_t j = 0; i == 1 && j < count; ++j) order[place++] = summed[j];
+    for (int j = 0; j < operand->rank; ++j) {
+      bool is_summed = false;
+      if (!ppn_dim_is_static(operand->sizes[j])) return ppn_status_ok();
+      for (uint32_t k = 0; k < count; ++k) is_summed |= summed[k] == j;
+      if (!is_summed) order[place++] = j;
+      *(is_summed ? &inner : &own) *= operand->sizes[j].value;
+    }
+    for (uint32_t j = 0; i == 0 && j < count; ++j) order[place++] = summed[j];
+    sizes[0] = ppn_build_literal(i == 0 ? own : inner);
+    sizes[1] = ppn_build_literal(i == 0 ? inner : own);
+    operands[i] = ppn_build_view(&build, ppn_build_permute(&build, operands[i], order), sizes, 2);
+  }
+  ppn_value_t* product = ppn_build_matrix_product(&build, operands[0], operands[1]);
+  for (int i = 0; i < meta->rank; ++i) sizes[i] = ppn_build_literal(meta->sizes[i].value);
+  return ppn_build_finish(&build, ppn_build_view(&build, product, sizes, meta->rank));
 }
 
 // ---- Diagonals ----
@@ -262,6 +315,7 @@ static ppn_status_t diag_embed(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   int64_t offset = ppn_build_int(&build, "offset", 0), dims[MAXIMUM_RANK];
   int dim1 = ppn_build_axis(&build, "dim1", -2, rank),
       dim2 = ppn_build_axis(&build, "dim2", -1, rank);
+  if (build.status) return build.status;
   if (!is_static(self)) return ppn_status_ok();
   ppn_value_t* value = embed(&build, self, offset);
   for (int i = 0, next = 0; i < rank; ++i) {
@@ -289,6 +343,7 @@ static ppn_status_t diagonal_scatter(ppn_aten_emitter_t* emitter, ppn_node_t* no
   int64_t offset = ppn_build_int(&build, "offset", 0), dims[MAXIMUM_RANK], back[MAXIMUM_RANK];
   int dim1 = ppn_build_axis(&build, "dim1", 0, rank),
       dim2 = ppn_build_axis(&build, "dim2", 1, rank);
+  if (build.status) return build.status;
   if (!is_static(self) || !is_static(src)) return ppn_status_ok();
   int64_t rows = self->tensor.sizes[dim1].value, columns = self->tensor.sizes[dim2].value;
   for (int i = 0, next = 0; i < rank; ++i) {
@@ -323,6 +378,9 @@ static const ppn_aten_row_t rows[] = {
     {"aten::addbmm", NULL, addbmm, NULL},
     {"aten::inner", NULL, inner, NULL},
     {"aten::kron", NULL, kron, NULL},
+    {"aten::linalg_multi_dot", NULL, multi_dot, NULL},
+    {"aten::chain_matmul", NULL, multi_dot, NULL},
+    {"aten::tensordot", NULL, tensordot, NULL},
     {"aten::cross", NULL, cross, NULL},
     {"aten::linalg_cross", NULL, cross, NULL},
     {"aten::diag", NULL, diag, NULL},

@@ -55,7 +55,10 @@ static place_t read_place(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   place.source =
       ppn_node_argument(node, "source") ? ppn_build_tensor(&place.build, "source") : NULL;
   place.dim = ppn_build_axis(&place.build, "dim", 0, place.self->tensor.rank);
-  place.fits = place.self->tensor.rank > 0 && place.index && place.index->tensor.rank == 1;
+  place.fits = place.self->tensor.rank > 0 && place.index && place.index->tensor.rank <= 1;
+  if (place.fits && place.index->tensor.rank == 0) {
+    place.index = ppn_build_unsqueeze(&place.build, place.index, 0);
+  }
   return place;
 }
 
@@ -64,7 +67,7 @@ static ppn_status_t index_add(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   ppn_argument_t argument = ppn_build_argument(&place.build, "alpha");
   double alpha;
   if (!place.fits || !argument.kind || !ppn_argument_as_double(&argument, &alpha)) {
-    return ppn_status_ok();
+    return place.build.status;
   }
   ppn_value_t* source = place.source;
   if (alpha != 1) source = ppn_build_scalar(&place.build, "aten::mul.Scalar", source, alpha, 0);
@@ -74,7 +77,7 @@ static ppn_status_t index_add(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
 
 static ppn_status_t index_copy(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   place_t place = read_place(emitter, node);
-  if (!place.fits) return ppn_status_ok();
+  if (!place.fits) return place.build.status;
   return ppn_build_finish(
       &place.build, put_at(&place.build, place.self, place.dim, place.index, place.source, false));
 }
@@ -83,7 +86,7 @@ static ppn_status_t index_fill(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   place_t place = read_place(emitter, node);
   ppn_value_t* value = ppn_build_tensor(&place.build, "value");
   ppn_dtype_t dtype = place.self->tensor.dtype;
-  if (!place.fits) return ppn_status_ok();
+  if (!place.fits) return place.build.status;
   if (!value) {
     ppn_argument_t number = ppn_build_argument(&place.build, "value");
     ppn_tensor_meta_t meta = ppn_build_meta(&place.build, dtype, 0, NULL);
@@ -124,6 +127,72 @@ static ppn_status_t argwhere(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   return ppn_build_finish(
       &build, ppn_build_op(&build, "aten::nonzero", &ppn_build_result(&build, 0)->tensor,
                            ppn_argument_value("self", ppn_build_tensor(&build, "self"))));
+}
+
+// scatter_reduce with the sum, of which self is a part.
+static ppn_status_t scatter_reduce(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t* self = ppn_build_tensor(&build, "self");
+  ppn_argument_t kind = ppn_build_argument(&build, "reduce");
+  bool is_sum = kind.kind == PPN_ARGUMENT_STRING &&
+                (strcmp(kind.u.string, "sum") == 0 || strcmp(kind.u.string, "add") == 0);
+  if (!is_sum || !ppn_build_bool(&build, "include_self", true)) return ppn_status_ok();
+  ppn_argument_t arguments[] = {ppn_argument_value("self", self), ppn_build_argument(&build, "dim"),
+                                ppn_build_argument(&build, "index"),
+                                ppn_build_argument(&build, "src")};
+  return ppn_build_finish(
+      &build, ppn_build_typed(&build, "aten::scatter_add", arguments, 4, &self->tensor));
+}
+
+// Each value back at its place in the image or volume, zeros elsewhere.
+static ppn_status_t max_unpool(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t *parts[] = {ppn_build_tensor(&build, "self"), ppn_build_tensor(&build, "indices")},
+              *result = ppn_build_result(&build, 0);
+  int spatial = strstr(node->target, "3d") ? 3 : 2, rank = result->tensor.rank,
+      outer = rank - spatial;
+  if (!is_static(parts[0]) || !is_static(parts[1]) || !is_static(result)) return ppn_status_ok();
+  ppn_dim_t sizes[MAXIMUM_RANK];
+  ppn_build_size_t given[MAXIMUM_RANK];
+  int64_t count[2] = {1, 1};
+  for (int i = outer; i < rank; ++i) {
+    count[0] *= parts[0]->tensor.sizes[i].value;
+    count[1] *= result->tensor.sizes[i].value;
+  }
+  for (int i = 0; i < outer; ++i) {
+    sizes[i] = result->tensor.sizes[i];
+    given[i] = ppn_build_literal(sizes[i].value);
+  }
+  given[outer] = ppn_build_literal(count[0]);
+  for (int i = 0; i < 2; ++i) parts[i] = ppn_build_view(&build, parts[i], given, outer + 1);
+  sizes[outer] = ppn_dim_static(count[1]);
+  given[outer] = ppn_build_literal(count[1]);
+  ppn_tensor_meta_t meta = ppn_build_meta(&build, result->tensor.dtype, outer + 1, sizes);
+  ppn_value_t* zeros =
+      ppn_build_op(&build, "aten::full", &meta, ppn_build_sizes(&build, "size", given, outer + 1),
+                   ppn_argument_int("fill_value", 0), ppn_argument_dtype("dtype", meta.dtype));
+  ppn_value_t* flat =
+      ppn_build_op(&build, "aten::scatter.src", &meta, ppn_argument_value("self", zeros),
+                   ppn_argument_int("dim", outer), ppn_argument_value("index", parts[1]),
+                   ppn_argument_value("src", parts[0]));
+  return ppn_build_finish(&build, shaped(&build, flat, &result->tensor));
+}
+
+static ppn_status_t one_hot(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t *self = ppn_build_tensor(&build, "self"), *result = ppn_build_result(&build, 0);
+  ppn_dim_t classes = result->tensor.sizes[result->tensor.rank - 1];
+  if (!ppn_dim_is_static(classes)) return ppn_status_ok();
+  ppn_tensor_meta_t meta = ppn_build_meta(&build, PPN_DTYPE_INT64, 1, &classes);
+  ppn_value_t* all =
+      ppn_build_op(&build, "aten::arange.start_step", &meta, ppn_argument_int("start", 0),
+                   ppn_argument_int("end", classes.value), ppn_argument_int("step", 1),
+                   ppn_argument_dtype("dtype", PPN_DTYPE_INT64));
+  ppn_value_t* equal =
+      ppn_build_binary(&build, "aten::eq.Tensor",
+                       ppn_build_unsqueeze(&build, self, self->tensor.rank), all, PPN_DTYPE_BOOL);
+  if (build.status) return build.status;
+  return ppn_build_finish(&build, ppn_build_cast(&build, equal, PPN_DTYPE_INT64));
 }
 
 // ---- Searching: each value against each boundary ----
@@ -243,6 +312,11 @@ static const ppn_aten_row_t rows[] = {
     {"aten::index_fill.int_Tensor", NULL, index_fill, NULL},
     {"aten::take", NULL, take, NULL},
     {"aten::put", NULL, put, NULL},
+    {"aten::scatter_reduce.two", NULL, scatter_reduce, NULL},
+    {"aten::scatter.reduce", NULL, scatter_reduce, NULL},
+    {"aten::max_unpool2d", NULL, max_unpool, NULL},
+    {"aten::max_unpool3d", NULL, max_unpool, NULL},
+    {"aten::one_hot", NULL, one_hot, NULL},
     {"aten::argwhere", NULL, argwhere, NULL},
     {"aten::bucketize.Tensor", NULL, bucketize, NULL},
     {"aten::searchsorted.Tensor", NULL, searchsorted, NULL},

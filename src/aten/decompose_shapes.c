@@ -65,6 +65,7 @@ static ppn_status_t repeat_each(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   bool is_flat = ppn_build_argument(&build, "dim").kind == PPN_ARGUMENT_NONE;
   if (repeats < 1 || (is_flat && self->tensor.rank == 0)) return ppn_status_ok();
   int dim = is_flat ? self->tensor.rank - 1 : ppn_build_axis(&build, "dim", 0, self->tensor.rank);
+  if (build.status) return build.status;
   ppn_build_size_t sizes[65];
   int rank = self->tensor.rank;
   for (int i = 0; i < rank; ++i) sizes[i + (i > dim)] = ppn_build_size_of(self, i);
@@ -105,6 +106,7 @@ static ppn_status_t diff(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   ppn_value_t* parts[] = {ppn_build_tensor(&build, "prepend"), self,
                           ppn_build_tensor(&build, "append")};
   int dim = ppn_build_axis(&build, "dim", -1, self->tensor.rank);
+  if (build.status) return build.status;
   int64_t times = ppn_build_int(&build, "n", 1), size = 0;
   if (times == 0) {
     return ppn_build_finish(&build, ppn_build_unary(&build, "aten::clone", self));

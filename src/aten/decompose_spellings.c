@@ -29,6 +29,7 @@ static ppn_status_t respell(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
 }
 
 static const ppn_aten_row_t rows[] = {
+    {"aten::linalg_diagonal", NULL, respell, "aten::diagonal"},
     {"aten::__and__.Tensor", NULL, respell, "aten::bitwise_and.Tensor"},
     {"aten::__or__.Tensor", NULL, respell, "aten::bitwise_or.Tensor"},
     {"aten::__xor__.Tensor", NULL, respell, "aten::bitwise_xor.Tensor"},

@@ -175,6 +175,7 @@ static ppn_status_t safe_softmax(ppn_aten_emitter_t* emitter, ppn_node_t* node) 
       ppn_build_cast(&build, ppn_build_tensor(&build, "self"), result->tensor.dtype);
   if (build.status || self->tensor.rank == 0) return build.status;
   int64_t dim = ppn_build_axis(&build, "dim", -1, self->tensor.rank);
+  if (build.status) return build.status;
   ppn_value_t* shares =
       ppn_build_op(&build, "aten::_softmax", &self->tensor, ppn_argument_value("self", self),
                    ppn_argument_int("dim", dim), ppn_argument_bool("half_to_float", false));

@@ -199,6 +199,74 @@ static ppn_status_t max_pool_volume(ppn_aten_emitter_t* emitter, ppn_node_t* nod
   return ppn_build_finish(&build, ppn_build_view(&build, values[0], whole, rank));
 }
 
+static ppn_value_t* average_image(ppn_build_t* build, ppn_value_t* x, const window_t* window,
+                                  int first, const ppn_dim_t* sizes) {
+  if (build->status) return NULL;
+  ppn_argument_t arguments[6] = {ppn_argument_value("self", x)};
+  image_arguments(build, window, first, false, arguments + 1);
+  arguments[4] = ppn_argument_bool("ceil_mode", false);
+  ppn_tensor_meta_t meta = ppn_build_meta(build, x->tensor.dtype, x->tensor.rank, sizes);
+  return ppn_build_typed(build, "aten::avg_pool2d", arguments, 5, &meta);
+}
+
+// The mean over a box is the mean along its depth of the means of its layers, where every box has
+// as many elements: padding counts, and no box is cut off.
+static ppn_status_t average_boxes(ppn_build_t* build, const window_t* window) {
+  ppn_value_t *self = ppn_build_tensor(build, "self"), *result = ppn_build_result(build, 0);
+  int rank = self->tensor.rank;
+  const ppn_dim_t *in = self->tensor.sizes + rank - 3, *out = result->tensor.sizes + rank - 3;
+  int64_t channels, ignored;
+  if (!product(self->tensor.sizes, rank - 3, &channels) || !product(in, 3, &ignored) ||
+      !product(out, 3, &ignored)) {
+    return ppn_status_ok();
+  }
+  ppn_build_size_t layers[] = {ppn_build_literal(channels), ppn_build_literal(in[0].value),
+                               ppn_build_literal(in[1].value), ppn_build_literal(in[2].value)};
+  ppn_dim_t pooled[] = {ppn_dim_static(channels), in[0], out[1], out[2]};
+  ppn_value_t* means =
+      average_image(build, ppn_build_view(build, self, layers, 4), window, 1, pooled);
+  ppn_build_size_t columns[] = {ppn_build_literal(channels), ppn_build_literal(in[0].value),
+                                ppn_build_literal(out[1].value * out[2].value)};
+  window_t depth = {.kernel = {window->kernel[0], 1},
+                    .stride = {window->stride[0], 1},
+                    .padding = {window->padding[0], 0}};
+  ppn_dim_t sizes[] = {ppn_dim_static(channels), out[0],
+                       ppn_dim_static(out[1].value * out[2].value)};
+  means = average_image(build, ppn_build_view(build, means, columns, 3), &depth, 0, sizes);
+  ppn_build_size_t whole[64];
+  for (int i = 0; i < rank; ++i) whole[i] = ppn_build_literal(result->tensor.sizes[i].value);
+  return ppn_build_finish(build, ppn_build_view(build, means, whole, rank));
+}
+
+static ppn_status_t average_volume(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  window_t window;
+  if (!read_window(&build, 3, &window) || window.ceil_mode ||
+      !ppn_dtype_is_float(ppn_build_result(&build, 0)->tensor.dtype) ||
+      ppn_build_argument(&build, "divisor_override").kind != PPN_ARGUMENT_NONE) {
+    return ppn_status_ok();
+  }
+  bool is_padded = window.padding[0] || window.padding[1] || window.padding[2];
+  if (is_padded && !ppn_build_bool(&build, "count_include_pad", true)) return ppn_status_ok();
+  return average_boxes(&build, &window);
+}
+
+static ppn_status_t adaptive_average_volume(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
+  ppn_build_t build = ppn_build_start(emitter, node);
+  ppn_value_t *self = ppn_build_tensor(&build, "self"), *result = ppn_build_result(&build, 0);
+  window_t window = {.padding = {0}};
+  for (int i = 0; i < 3; ++i) {
+    ppn_dim_t in = self->tensor.sizes[self->tensor.rank - 3 + i],
+              out = result->tensor.sizes[result->tensor.rank - 3 + i];
+    if (!ppn_dim_is_static(in) || !ppn_dim_is_static(out) || out.value <= 0 || in.value == 0 ||
+        in.value % out.value) {
+      return ppn_status_ok();
+    }
+    window.kernel[i] = window.stride[i] = in.value / out.value;
+  }
+  return average_boxes(&build, &window);
+}
+
 static const ppn_aten_row_t rows[] = {
     {"aten::max_pool1d", NULL, max_pool_row, NULL},
     {"aten::max_pool1d_with_indices", NULL, max_pool_row, NULL},
@@ -207,5 +275,8 @@ static const ppn_aten_row_t rows[] = {
     {"aten::adaptive_max_pool1d", NULL, adaptive_row, NULL},
     {"aten::adaptive_max_pool2d", NULL, adaptive_maximum, NULL},
     {"aten::max_pool3d", NULL, max_pool_volume, NULL},
+    {"aten::avg_pool3d", NULL, average_volume, NULL},
+    {"aten::adaptive_avg_pool3d", NULL, adaptive_average_volume, NULL},
+    {"aten::_adaptive_avg_pool3d", NULL, adaptive_average_volume, NULL},
 };
 const ppn_aten_family_t ppn_aten_windows = {rows, PPN_COUNT_OF(rows)};

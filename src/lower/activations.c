@@ -17,7 +17,6 @@ static ppn_mil_value_t* number(ppn_lower_context_t* context, const ppn_node_t* n
   static ppn_status_t lower_##name(ppn_lower_context_t* context, const ppn_node_t* node) {     \
     return ppn_row_result(context, node, ppn_row_unary(context, #name, input(context, node))); \
   }
-SAME(relu6)
 SAME(sigmoid)
 SAME(silu)
 #undef SAME
@@ -28,6 +27,15 @@ static ppn_status_t lower_relu(ppn_lower_context_t* context, const ppn_node_t* n
     return ppn_row_result(context, node, ppn_row_binary_number(context, "maximum", x, 0));
   }
   return ppn_row_result(context, node, ppn_row_unary(context, "relu", x));
+}
+
+static ppn_status_t lower_relu6(ppn_lower_context_t* context, const ppn_node_t* node) {
+  ppn_mil_value_t* x = input(context, node);
+  if (ppn_row_output_dtype(node) == PPN_DTYPE_INT32) {
+    x = ppn_row_binary_number(context, "maximum", x, 0);
+    return ppn_row_result(context, node, ppn_row_binary_number(context, "minimum", x, 6));
+  }
+  return ppn_row_result(context, node, ppn_row_unary(context, "relu6", x));
 }
 
 static ppn_mil_value_t* hard_sigmoid(ppn_lower_context_t* context, const ppn_node_t* node,

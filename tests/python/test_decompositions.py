@@ -133,6 +133,13 @@ case("searching", lambda a, b: [torch.bucketize(a, b), torch.bucketize(a, b, rig
 case("im2col", lambda a: F.unfold(a, (2, 3), (2, 1), (1, 0), 2), image)
 case("arranging", lambda a: [a.tile(2), a.tile(2, 1, 2), *torch.meshgrid(a[0], a[:, 0], indexing="xy"), torch.rot90(a), torch.rot90(a, 3), a.ravel(), torch.msort(a),
                              torch.nan_to_num(a / 0), torch.round(a, decimals=1), torch.angle(a)], x)
+case("avg_pool3d", lambda a: [F.avg_pool3d(a, 2), F.avg_pool3d(a, (3, 2, 3), (1, 2, 1), 1), F.adaptive_avg_pool3d(a, 1), F.adaptive_avg_pool3d(a, (3, 7, 1))],
+     volume)
+case("max_unpool", lambda a: F.max_unpool2d(*F.max_pool2d(a, 2, return_indices=True), 2, output_size=(8, 9)), image)
+case("contractions", lambda a, b: [torch.tensordot(a, b.t(), 1), torch.tensordot(a, b, ([0, 1], [0, 1])), torch.linalg.multi_dot([a, b.t(), a[:, 0]]),
+                                   a.sum_to_size(1, 4), a.sum_to_size(4), torch.linalg.diagonal(a), a.scatter_reduce(0, torch.zeros(1, 4, dtype=torch.long), b, "sum")],
+     x, y)
+case("one_hot", lambda i: F.one_hot(i, 5), ints(0, 5, 3))
 # Recurrent layers
 
 
