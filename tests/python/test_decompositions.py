@@ -86,6 +86,9 @@ case("upsample_linear1d", lambda a: [F.interpolate(a, size=17, mode="linear"), F
                                      F.interpolate(a, size=4, mode="linear", align_corners=True)], row)
 case("upsample_nearest1d", lambda a: [F.interpolate(a, size=17), F.interpolate(a, scale_factor=0.6)], row)
 case("upsample_antialias", lambda a: F.interpolate(a, size=(5, 4), mode="bilinear", antialias=True), image)
+case("upsample_volume", lambda a: [F.interpolate(a, size=(9, 4, 8), mode="trilinear"), F.interpolate(a, scale_factor=(1.5, 2, 0.7), mode="trilinear"),
+                                   F.interpolate(a, size=(4, 9, 5), mode="trilinear", align_corners=True), F.interpolate(a, scale_factor=2)], volume)
+case("upsample_nearest_exact", lambda a: [F.interpolate(a, size=(13, 5), mode="nearest-exact"), F.interpolate(a, scale_factor=1.7, mode="nearest-exact")], image)
 # Products
 case("cdist", lambda a, b: [torch.cdist(a, b), torch.cdist(a, b, p=1)], rand(2, 5, 3), rand(2, 4, 3))
 case("pdist", lambda a: F.pdist(a), rand(5, 3))
