@@ -231,8 +231,9 @@ ppn_status_t ppn_mil_function_assign_names(ppn_mil_function_t* function) PPN_MUS
 // Checks structure and re-infers every type; a difference is an error naming the operation.
 // INVALID_DATA for files.
 ppn_status_t ppn_mil_program_verify(ppn_mil_program_t* program) PPN_MUST_USE;
-// The text form, in Apple's spelling (coreml.md 9.2); constants over `max_elements` are elided as
-// "…" when >= 0.
+// For people: constants stand where they are used, those over `max_elements` elided as "…" when it
+// is
+// >= 0. Core ML's own text form is that of mil/text.h.
 void ppn_mil_program_print(ppn_mil_program_t* program, int64_t max_elements, ppn_buffer_t* out);
 
 // Serialised name of an opset ("CoreML7") and back (0 when unknown); specification version.

@@ -62,7 +62,19 @@ static void* sorted(ppn_mil_text_writer_t* writer, const void* pointers, size_t 
 
 // ---- Attributes ----
 
+// Keys are words in the text.
+static bool is_word(const char* key) {
+  size_t size = strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
+  return size > 0 && key[size] == '\0' && !(key[0] >= '0' && key[0] <= '9');
+}
+
 static ppn_status_t write_attribute(ppn_mil_text_writer_t* writer, const MilPb__ValueEntry* entry) {
+  if (!is_word(entry->key)) {
+    return ppn_status_make(PPN_STATUS_UNSUPPORTED,
+                           "an attribute is called '%s'; in the text, names consist of letters, "
+                           "digits and underscores",
+                           entry->key);
+  }
   if (!entry->value) {
     return ppn_status_make(PPN_STATUS_INVALID_DATA, "attribute '%s' has no value", entry->key);
   }
