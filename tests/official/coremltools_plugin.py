@@ -2,8 +2,10 @@
 
 Used by ``coremltools_tests.py``, which says how tests are chosen and counted."""
 
+import asyncio
 import fnmatch
 import importlib.util
+import inspect
 import json
 import os
 import pathlib
@@ -74,6 +76,16 @@ def pytest_collection_modifyitems(config, items):
             if fnmatch.fnmatchcase(_name(item.nodeid), pattern):
                 item.stash[_KNOWN] = reason
                 break
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Tests that are coroutines run to their end; no plugin is needed for them."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    asyncio.run(pyfuncitem.obj(**arguments))
+    return True
 
 
 # ---- What became of them ----
