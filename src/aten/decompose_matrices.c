@@ -200,6 +200,28 @@ static ppn_status_t multi_dot(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   return ppn_build_finish(&build, product);
 }
 
+// torch lets a size of 1 meet another; such sums are left alone.
+static bool contracts_equal_sizes(const ppn_build_t* build, ppn_value_t* const* operands) {
+  int64_t a[MAXIMUM_RANK], b[MAXIMUM_RANK];
+  uint32_t count = 0, other_count = 0;
+  ppn_argument_t first = ppn_build_argument(build, "dims_self"),
+                 second = ppn_build_argument(build, "dims_other");
+  if (!ppn_argument_as_ints(&first, a, MAXIMUM_RANK, &count) ||
+      !ppn_argument_as_ints(&second, b, MAXIMUM_RANK, &other_count) || count != other_count) {
+    return false;
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    int ranks[] = {operands[0]->tensor.rank, operands[1]->tensor.rank};
+    a[i] += a[i] < 0 ? ranks[0] : 0;
+    b[i] += b[i] < 0 ? ranks[1] : 0;
+    if (a[i] < 0 || a[i] >= ranks[0] || b[i] < 0 || b[i] >= ranks[1] ||
+        !ppn_dim_equal(operands[0]->tensor.sizes[a[i]], operands[1]->tensor.sizes[b[i]])) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // Both operands as matrices of [kept, summed] and [summed, kept] dimensions.
 static ppn_status_t tensordot(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   ppn_build_t build = ppn_build_start(emitter, node);
@@ -207,6 +229,7 @@ static ppn_status_t tensordot(ppn_aten_emitter_t* emitter, ppn_node_t* node) {
   static const char* const names[] = {"dims_self", "dims_other"};
   const ppn_tensor_meta_t* meta = &ppn_build_result(&build, 0)->tensor;
   ppn_build_size_t sizes[MAXIMUM_RANK];
+  if (!contracts_equal_sizes(&build, operands)) return ppn_status_ok();
   for (int i = 0; i < 2; ++i) {
     const ppn_tensor_meta_t* operand = &operands[i]->tensor;
     ppn_argument_t argument = ppn_build_argument(&build, names[i]);
