@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import shutil
 import tempfile
 import types
+import weakref
 
 from pippin import _library
 from pippin._model import MLModel
@@ -51,10 +53,17 @@ class _State:
 
 
 class _MLModelAssetProxy:
-    """A model that is not loaded yet: ``path``, and a temporary folder around it when it came from memory."""
+    """A model that is not loaded yet: its ``path``."""
 
-    def __init__(self, path, folder=None):
-        self.path, self._folder = path, folder
+    def __init__(self, path=None):
+        self.path = path
+
+
+def _temporary_folder(owner, kind):
+    """A folder that goes away with `owner`."""
+    folder = tempfile.mkdtemp(prefix=f"pippin-{kind}-")
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _compiled_name(path):
@@ -87,9 +96,10 @@ class _MLModelProxy:
         if self._path.rstrip("/").endswith(".mlmodelc"):
             return self._path
         if self._compiled is None:
-            self._compiled = tempfile.TemporaryDirectory(prefix="pippin-compiled-")
-            _as_runtime_error(self._model.compile, os.path.join(self._compiled.name, _compiled_name(self._path)))
-        return os.path.join(self._compiled.name, _compiled_name(self._path))
+            path = os.path.join(_temporary_folder(self, "compiled"), _compiled_name(self._path))
+            _as_runtime_error(self._model.compile, path)
+            self._compiled = path
+        return self._compiled
 
     @staticmethod
     def compileModel(path):  # noqa: N802
@@ -121,15 +131,16 @@ class _MLModelProxy:
         """``blob_mapping``: contents by path below the model, such as ``weights/weight.bin``."""
         from coremltools.models.model import MLModelAsset
 
-        folder = tempfile.TemporaryDirectory(prefix="pippin-asset-")
-        root = pathlib.Path(folder.name)
+        proxy = _MLModelAssetProxy()
+        root = pathlib.Path(_temporary_folder(proxy, "asset"))
         for name, data in {"model.mlmodel": spec_data, **blob_mapping}.items():
             path = (root / name).resolve()
             if root.resolve() not in path.parents:
                 raise RuntimeError(f"the path of a blob leads out of the model: {name}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        return MLModelAsset(_MLModelAssetProxy(str(root / "model.mlmodel"), folder))
+        proxy.path = str(root / "model.mlmodel")
+        return MLModelAsset(proxy)
 
     @staticmethod
     def auto_set_specification_version(model):
