@@ -102,7 +102,7 @@ def test_progress_on_a_terminal_only(whole, tmp_path):
 @pytest.mark.parametrize("target, message", [
     ("missing/m.pte", "its folder does not exist"),
     ("folder.pte", "it is a folder"),
-    ("m.onnx", "expected a name that ends in .pte or .mlpackage"),
+    ("m.onnx", "expected a name that ends in .pte, .mlpackage or .mlmodelc"),
 ])
 def test_targets_that_cannot_be_written(whole, tmp_path, target, message):
     (tmp_path / "folder.pte").mkdir()
