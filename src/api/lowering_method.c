@@ -63,6 +63,16 @@ static ppn_lower_options_t lower_options(const ppn_coreml_compile_options_t* opt
   return lower;
 }
 
+// Weights that only a later target can hold are not unpacked for the CPU instead.
+static ppn_status_t check_compressed_weights(const ppn_exported_program_t* program,
+                                             const claim_t* claim) {
+  for (const ppn_node_t* node = program->graph->first; node; node = node->next) {
+    if (ppn_partition_skips(&claim->partition, node)) continue;
+    PPN_RETURN_IF_ERROR(ppn_lower_check_target(node, &claim->lower));
+  }
+  return ppn_status_ok();
+}
+
 static ppn_status_t check_target(const ppn_coreml_compile_options_t* options) {
   int target = options->minimum_deployment_target;
   if (target == 0 || (target >= 6 && target <= 10)) return ppn_status_ok();
@@ -90,11 +100,13 @@ ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
         .take_over_mutable_buffer = partitioner->take_over_mutable_buffer,
         .take_over_constant_data = partitioner->take_over_constant_data,
     };
+    if (partitioner->take_over_constant_data) claim.lower.program = program;
   }
   if (program->dialect == PPN_DIALECT_TRAINING) {
     PPN_RETURN_IF_ERROR(ppn_aten_functionalise(program));
   }
   PPN_RETURN_IF_ERROR(ppn_aten_split_complex(program));
+  if (partitioner) PPN_RETURN_IF_ERROR(check_compressed_weights(program, &claim));
   PPN_RETURN_IF_ERROR(
       ppn_aten_decompose(program, partitioner && !decompose_all ? keep : NULL, &claim));
   PPN_RETURN_IF_ERROR(ppn_aten_to_edge(program));

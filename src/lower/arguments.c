@@ -182,6 +182,51 @@ bool ppn_row_require_literals(const ppn_node_t* node, ppn_buffer_t* reason,
   return true;
 }
 
+static bool is_changed(const ppn_exported_program_t* program, const ppn_input_spec_t* spec) {
+  for (uint32_t i = 0; spec->target && i < program->output_count; i++) {
+    const ppn_output_spec_t* output = &program->outputs[i];
+    bool is_mutation =
+        output->kind == PPN_OUTPUT_BUFFER_MUTATION || output->kind == PPN_OUTPUT_PARAMETER_MUTATION;
+    if (is_mutation && strcmp(output->target, spec->target) == 0) return true;
+  }
+  return false;
+}
+
+// A conversion that keeps every value of an integer type.
+static const ppn_value_t* before_widening(const ppn_value_t* value) {
+  static const char* const names[] = {"aten::_to_copy", "aten::to.dtype",
+                                      "dim_order_ops::_to_dim_order_copy"};
+  const ppn_node_t* node = value->producer;
+  bool is_conversion = false;
+  for (size_t i = 0; i < PPN_COUNT_OF(names); i++) {
+    is_conversion |= node && strcmp(node->target, names[i]) == 0;
+  }
+  const ppn_argument_t* self = is_conversion ? ppn_node_argument(node, "self") : NULL;
+  if (!self || self->kind != PPN_ARGUMENT_VALUE || self->u.value->kind != PPN_VALUE_TENSOR) {
+    return NULL;
+  }
+  ppn_dtype_t from = self->u.value->tensor.dtype, to = value->tensor.dtype;
+  bool widens =
+      ppn_dtype_is_integer(from) && ppn_dtype_is_integer(to) && ppn_dtype_promote(from, to) == to;
+  return widens ? self->u.value : NULL;
+}
+
+bool ppn_row_is_constant(const ppn_value_t* value, const ppn_lower_options_t* options) {
+  if (!options->program || value->kind != PPN_VALUE_TENSOR) return false;
+  for (const ppn_value_t* source = value; source; source = before_widening(source)) {
+    const ppn_input_spec_t* spec = ppn_exported_program_input_spec(options->program, source);
+    if (spec) return spec->constant && !is_changed(options->program, spec);
+  }
+  return false;
+}
+
+bool ppn_row_constant_argument(const ppn_node_t* node, const char* name,
+                               const ppn_lower_options_t* options) {
+  const ppn_argument_t* argument = ppn_node_argument(node, name);
+  return argument && argument->kind == PPN_ARGUMENT_VALUE &&
+         ppn_row_is_constant(argument->u.value, options);
+}
+
 bool ppn_row_require_static(const ppn_node_t* node, const char* name, ppn_buffer_t* reason) {
   const ppn_tensor_meta_t* meta = ppn_row_meta(node, name);
   if (meta && !ppn_row_sizes_static(meta->sizes, meta->rank)) {

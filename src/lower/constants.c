@@ -1,9 +1,11 @@
 // Constants of rows: small ones made on the spot, and other views of those that exist.
 #include <math.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/half.h"
 #include "lower/row.h"
+#include "mil/op.h"
 #include "tensor/tensor.h"
 
 static int32_t clamp_to_int32(int64_t value) {
@@ -78,6 +80,11 @@ ppn_mil_value_t* ppn_row_filled(ppn_lower_context_t* context, ppn_dtype_t dtype,
   ppn_mil_value_t* one = ppn_row_number(context, dtype, value);
   int64_t stride = 0;
   return one ? ppn_row_restride(context, one, 1, &count, &stride, 0) : NULL;
+}
+
+bool ppn_row_is_known(const ppn_mil_value_t* value) {
+  return value && (value->constant ||
+                   (value->producer && strncmp(value->producer->op->type, "constexpr_", 10) == 0));
 }
 
 bool ppn_row_is_viewable(const ppn_mil_value_t* value) {

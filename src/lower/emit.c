@@ -1,5 +1,5 @@
 // Emission of MIL operations by rows.
-#include "lower/row.h"
+#include "lower/compressed.h"
 #include "tensor/tensor.h"
 
 enum { MAX_INPUTS = 24 };
@@ -105,6 +105,7 @@ ppn_mil_value_t* ppn_row_transpose(ppn_lower_context_t* context, ppn_mil_value_t
     }
     return ppn_row_restride(context, x, rank, sizes, strides, 0);
   }
+  if (ppn_row_can_transpose(x)) return ppn_row_transpose_compressed(context, x, permutation);
   return ppn_row_emit(context, "transpose", {"x", x},
                       {"perm", ppn_row_ints(context, permutation, (uint32_t)rank)});
 }

@@ -26,6 +26,7 @@
   FAMILY(sorting)                  \
   FAMILY(recurrent)                \
   FAMILY(random)                   \
+  FAMILY(quantisation)             \
   FAMILY(symbolic)
 
 #define PPN_LOWER_DECLARE_FAMILY(name) extern const ppn_lower_family_t ppn_lower_family_##name;

@@ -1,8 +1,8 @@
 // Matrix products.
 #include <string.h>
 
+#include "lower/compressed.h"
 #include "lower/families.h"
-#include "lower/row.h"
 #include "tensor/tensor.h"
 
 static ppn_mil_value_t* operand(ppn_lower_context_t* context, const ppn_node_t* node,
@@ -24,13 +24,13 @@ static ppn_mil_value_t* linear(ppn_lower_context_t* context, ppn_mil_value_t* x,
   return ppn_row_emit(context, "linear", {"x", x}, {"weight", weight}, {"bias", bias});
 }
 
-// x y: `linear` when y is a constant matrix (its transpose costs nothing), as Core ML runs that
-// best.
+// x y: `linear` when y is a constant matrix, compressed or not (its transpose costs nothing), as
+// Core ML runs that best.
 static ppn_mil_value_t* product(ppn_lower_context_t* context, ppn_mil_value_t* x,
                                 ppn_mil_value_t* y) {
   if (context->status || !x || !y) return NULL;
   bool is_float = ppn_dtype_is_float(x->type.dtype);
-  if (is_float && y->type.rank == 2 && x->type.rank <= 3 && ppn_row_is_viewable(y) &&
+  if (is_float && y->type.rank == 2 && x->type.rank <= 3 && ppn_row_can_transpose(y) &&
       !x->constant) {
     return linear(context, x, ppn_row_swap_axes(context, y, 0, 1), NULL);
   }
@@ -55,7 +55,8 @@ static ppn_status_t lower_linear(ppn_lower_context_t* context, const ppn_node_t*
   ppn_mil_value_t* weight = operand(context, node, "weight");
   ppn_mil_value_t* bias = operand(context, node, "bias");
   if (context->status) return ppn_row_finish(context);
-  bool is_constant = weight->constant && weight->type.rank == 2 && (!bias || bias->constant);
+  bool is_constant =
+      ppn_row_is_known(weight) && weight->type.rank == 2 && (!bias || bias->constant);
   if (is_constant) return ppn_row_result(context, node, linear(context, x, weight, bias));
   ppn_mil_value_t* result = weight->type.rank > 1 && x->type.rank > 1
                                 ? matmul(context, x, weight, true)
@@ -85,7 +86,7 @@ static ppn_status_t lower_scaled_product(ppn_lower_context_t* context, const ppn
   ppn_mil_value_t* b = operand(context, node, b_name);
   if (context->status) return ppn_row_finish(context);
   if (alpha == 1 && beta == 1 && self->constant && self->type.rank == 1 && b->type.rank == 2 &&
-      ppn_row_is_viewable(b) && ppn_dtype_is_float(a->type.dtype) &&
+      ppn_row_can_transpose(b) && ppn_dtype_is_float(a->type.dtype) &&
       ppn_dim_equal(self->type.sizes[0], b->type.sizes[1])) {
     ppn_mil_value_t* weight = ppn_row_swap_axes(context, b, 0, 1);
     return ppn_row_result(context, node, linear(context, a, weight, self));

@@ -10,6 +10,9 @@ typedef struct ppn_lower_options {
   // chosen.
   ppn_mil_opset_t minimum_opset;
   bool float16;  // compute precision (default true); the passes act on it, rows do not
+  // Whose nodes are asked about, when its constants belong to Core ML: rows that need constants
+  // look them up here. NULL: nothing is known to be a constant.
+  const ppn_exported_program_t* program;
 } ppn_lower_options_t;
 
 // What rows see while they run: lower/row.h.
@@ -17,7 +20,7 @@ typedef struct ppn_lower_context ppn_lower_context_t;
 
 // Says why a node cannot be lowered, in words for a user: "needs iOS 17 (target is iOS 16)", "rank
 // 6; Core ML has at most 5". Returns true when it can. `reason` may be NULL. Looks at operator,
-// arguments, ranks, dtypes and target only.
+// arguments, ranks, dtypes, target, and at which arguments are constants; never at their elements.
 typedef bool (*ppn_lower_predicate_t)(const ppn_node_t* node, const ppn_lower_options_t* options,
                                       ppn_buffer_t* reason);
 // Emits MIL for the node and binds its results (ppn_row_result). Never fails on what the predicate
@@ -36,6 +39,9 @@ typedef enum ppn_lower_flag {
   PPN_LOWER_HIGH_RANK = 1 << 3,
   // Only the first result is lowered: a node whose other results have users is refused.
   PPN_LOWER_FIRST_RESULT = 1 << 4,
+  // Makes a weight from its compressed form. Where a later target could do it the user has to
+  // choose that: leaving it to the CPU would unpack the weight behind the user's back.
+  PPN_LOWER_COMPRESSED_WEIGHT = 1 << 5,
 } ppn_lower_flag_t;
 
 typedef struct ppn_lower_row {
@@ -62,6 +68,11 @@ const ppn_lower_family_t* const* ppn_lower_families(uint32_t* out_count);
 // (may be NULL) gets the text when false. Thread-safe for nodes of different programs.
 bool ppn_lower_is_supported(const ppn_node_t* node, const ppn_lower_options_t* options,
                             ppn_buffer_t* reason);
+
+// Refuses a compressed weight that a later deployment target could hold but this one cannot.
+// INVALID_ARGUMENT, naming the target that is needed.
+ppn_status_t ppn_lower_check_target(const ppn_node_t* node,
+                                    const ppn_lower_options_t* options) PPN_MUST_USE;
 
 // Lowers a (sub)program whose nodes are all supported to a MIL program with one function, "main".
 // Parameters, buffers and constants become MIL constants that view the program's storage; mutated

@@ -24,8 +24,11 @@ static ppn_status_t choose_opset(const ppn_exported_program_t* program,
   bool has_inputs = false;
   for (const ppn_node_t* node = program->graph->first; node; node = node->next) {
     const ppn_lower_row_t* row = ppn_lower_row_find(node->target);
-    if (row && row->since > needed) {
-      needed = row->since;
+    if (!row) continue;
+    ppn_mil_opset_t since =
+        row->flags & PPN_LOWER_COMPRESSED_WEIGHT ? ppn_row_opset_needed(node, program) : row->since;
+    if (since > needed) {
+      needed = since;
       cause = node->target;
     }
   }

@@ -74,6 +74,9 @@ ppn_mil_value_t* ppn_row_data(ppn_lower_context_t* context, ppn_dtype_t dtype, i
 // `count` copies of a number, as a vector.
 ppn_mil_value_t* ppn_row_filled(ppn_lower_context_t* context, ppn_dtype_t dtype, int64_t count,
                                 double value);
+// True when the value is a constant, or what a constexpr operation makes of constants: it can be
+// given where an operation wants a constant.
+bool ppn_row_is_known(const ppn_mil_value_t* value);
 // True when the value is a constant whose elements can be seen through other sizes and strides.
 bool ppn_row_is_viewable(const ppn_mil_value_t* value);
 // A constant over the same elements with other sizes and strides (in elements), starting `offset`
@@ -121,7 +124,8 @@ ppn_mil_value_t* ppn_row_reduce(ppn_lower_context_t* context, const char* type, 
 // `value` in a MIL dtype: itself, a re-made constant, or a cast.
 ppn_mil_value_t* ppn_row_cast(ppn_lower_context_t* context, ppn_mil_value_t* value,
                               ppn_dtype_t dtype);
-// Layout. Constants are restrided instead of computed; what changes nothing returns its operand.
+// Layout. Constants, and transposed compressed ones, are restrided instead of computed; what
+// changes nothing returns its operand.
 ppn_mil_value_t* ppn_row_transpose(ppn_lower_context_t* context, ppn_mil_value_t* x,
                                    const int64_t* permutation);
 ppn_mil_value_t* ppn_row_swap_axes(ppn_lower_context_t* context, ppn_mil_value_t* x, int64_t a,
@@ -178,6 +182,14 @@ bool ppn_row_literal_ints(const ppn_node_t* node, const char* name, int64_t* out
                           uint32_t* out_count);
 // True when the argument is a literal (number, bool, text, or a list of literal integers) or None.
 bool ppn_row_is_literal(const ppn_node_t* node, const char* name);
+// True when the value is a parameter, buffer or constant that nothing changes, or such a one
+// converted to a wider integer type.
+bool ppn_row_is_constant(const ppn_value_t* value, const ppn_lower_options_t* options);
+// Is the named argument such a value?
+bool ppn_row_constant_argument(const ppn_node_t* node, const char* name,
+                               const ppn_lower_options_t* options);
+// The first deployment target that the node's row accepts it for; 0: none (lower/support.c).
+ppn_mil_opset_t ppn_row_opset_needed(const ppn_node_t* node, const ppn_exported_program_t* program);
 // An axis argument, made non-negative for `rank` dimensions (rank 0 counts as 1).
 int64_t ppn_row_axis(const ppn_node_t* node, const char* name, int64_t fallback, int rank);
 // Axes of a reduction, non-negative and ascending: all of them when None or empty. The count; at

@@ -76,3 +76,34 @@ bool ppn_lower_is_supported(const ppn_node_t* node, const ppn_lower_options_t* o
   if (row->flags & PPN_LOWER_FIRST_RESULT && !check_results(node, reason)) return false;
   return !row->supported || row->supported(node, options, reason);
 }
+
+// The first target that the row accepts the node for; 0: none.
+ppn_mil_opset_t ppn_row_opset_needed(const ppn_node_t* node,
+                                     const ppn_exported_program_t* program) {
+  static const ppn_mil_opset_t opsets[] = {PPN_MIL_OPSET_IOS15, PPN_MIL_OPSET_IOS16,
+                                           PPN_MIL_OPSET_IOS17, PPN_MIL_OPSET_IOS18,
+                                           PPN_MIL_OPSET_IOS26};
+  for (size_t i = 0; i < PPN_COUNT_OF(opsets); i++) {
+    ppn_lower_options_t options = {.minimum_opset = opsets[i], .program = program};
+    if (ppn_lower_is_supported(node, &options, NULL)) return opsets[i];
+  }
+  return 0;
+}
+
+ppn_status_t ppn_lower_check_target(const ppn_node_t* node, const ppn_lower_options_t* options) {
+  const ppn_lower_row_t* row = ppn_lower_row_find(node->target);
+  if (!row || !(row->flags & PPN_LOWER_COMPRESSED_WEIGHT) || !options->minimum_opset ||
+      ppn_lower_is_supported(node, options, NULL)) {
+    return ppn_status_ok();
+  }
+  ppn_mil_opset_t needed = ppn_row_opset_needed(node, options->program);
+  if (needed <= options->minimum_opset) return ppn_status_ok();  // refused for another reason
+  int version = ppn_mil_opset_ios_version(needed);
+  return ppn_status_make(
+      PPN_STATUS_INVALID_ARGUMENT,
+      "%s: weights in this form need iOS%d (the target is iOS%d). Pass "
+      "minimum_deployment_target=iOS%d or later in the compile specs of CoreMLPartitioner "
+      "(--minimum-deployment-target iOS%d)",
+      ppn_node_describe(node), version, ppn_mil_opset_ios_version(options->minimum_opset), version,
+      version);
+}

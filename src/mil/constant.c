@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "mil/constant_packed.h"
 #include "mil/constant_transposed.h"
 #include "tensor/tensor.h"
 
@@ -194,8 +195,8 @@ static void scale_singles(const ppn_mil_constant_t* constant, int64_t begin, int
   }
 }
 
-// Finished elements [begin, begin + count), for dtypes of whole bytes.
-static void finish(const ppn_mil_constant_t* constant, int64_t begin, int64_t count, void* out) {
+void ppn_mil_constant_finish(const ppn_mil_constant_t* constant, int64_t begin, int64_t count,
+                             void* out) {
   const ppn_tensor_t* view = &constant->view;
   bool contiguous = ppn_dtype_size(view->dtype) > 0 && ppn_tensor_is_contiguous(view);
   if (!constant->scale && constant->dtype == view->dtype) {
@@ -230,11 +231,8 @@ ppn_status_t ppn_mil_constant_read(const ppn_mil_constant_t* constant, void* out
     memcpy(out, constant->view.data, ppn_mil_constant_size(constant));
     return ppn_status_ok();
   }
-  if (ppn_dtype_size(constant->dtype) == 0) {
-    return ppn_status_make(PPN_STATUS_INTERNAL, "no elements of type %s can be made",
-                           ppn_dtype_name(constant->dtype));
-  }
-  finish(constant, 0, ppn_mil_constant_numel(constant), out);
+  if (ppn_dtype_size(constant->dtype) == 0) return ppn_mil_constant_read_packed(constant, out);
+  ppn_mil_constant_finish(constant, 0, ppn_mil_constant_numel(constant), out);
   return ppn_status_ok();
 }
 
@@ -258,15 +256,12 @@ ppn_status_t ppn_mil_constant_write(const ppn_mil_constant_t* constant, ppn_sink
     return ppn_mil_constant_write_transposed(constant, sink);
   }
   size_t size = ppn_dtype_size(constant->dtype);
-  if (size == 0) {
-    return ppn_status_make(PPN_STATUS_INTERNAL, "no elements of type %s can be made",
-                           ppn_dtype_name(constant->dtype));
-  }
+  if (size == 0) return ppn_mil_constant_write_packed(constant, sink);
   uint64_t piece[PIECE / sizeof(uint64_t)];
   int64_t total = ppn_mil_constant_numel(constant), step = (int64_t)(sizeof piece / size);
   for (int64_t begin = 0; begin < total; begin += step) {
     int64_t count = total - begin < step ? total - begin : step;
-    finish(constant, begin, count, piece);
+    ppn_mil_constant_finish(constant, begin, count, piece);
     PPN_RETURN_IF_ERROR(ppn_sink_write(sink, piece, (size_t)count * size));
   }
   return ppn_status_ok();

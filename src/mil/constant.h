@@ -11,6 +11,9 @@
 // element = cast(view[index] * scale[index along axis] + shift) to `dtype`, contiguous, row-major
 // in `view`'s sizes.
 //
+// Integers narrower than a byte are packed while they are written, least significant bits first;
+// their view holds one in each element (INT8, UINT8, …), or, as a blob file does, is packed itself.
+//
 // The view (any dtype, any strides) points into memory that outlives the constant: the mapped
 // model, the arena, or lent memory. Nothing is computed before the constant is written, hashed or
 // materialised. Strings live in `text`.
@@ -52,6 +55,10 @@ ppn_status_t ppn_mil_constant_read(const ppn_mil_constant_t* constant, void* out
 // Equal recipes over equal bytes have equal hashes. Reads the source once.
 ppn_status_t ppn_mil_constant_hash(const ppn_mil_constant_t* constant,
                                    ppn_hash128_t* out_hash) PPN_MUST_USE;
+// Smallest and largest element of an integer constant; 0 and -1 without elements. Reads the source
+// once, and stops early when an element lies outside [low, high].
+void ppn_mil_constant_range(const ppn_mil_constant_t* constant, int64_t low, int64_t high,
+                            int64_t* out_minimum, int64_t* out_maximum);
 // Element i as a number (not for STRING).
 double ppn_mil_constant_element(const ppn_mil_constant_t* constant, int64_t index);
 
