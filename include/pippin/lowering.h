@@ -117,6 +117,13 @@ typedef struct ppn_compile_spec {
   size_t value_size;
 } ppn_compile_spec_t;
 
+// A node of an edge program, by its name in ppn_edge_program_dump(…, "graph"), and the partition
+// that it goes to.
+typedef struct ppn_node_tag {
+  const char* node;
+  const char* tag;
+} ppn_node_tag_t;
+
 typedef struct ppn_coreml_partitioner {
   ppn_coreml_compile_options_t compile_options;
   // Operators that stay on the CPU: "aten.mm.default", any case; "*" means all. Borrowed during the
@@ -131,6 +138,10 @@ typedef struct ppn_coreml_partitioner {
   // call.
   const ppn_compile_spec_t* compile_specs;
   size_t compile_spec_count;
+  // None: partitions are as large as can be. Otherwise the nodes of each tag are a partition, and
+  // nodes without a tag stay on the CPU. Borrowed during the call.
+  const ppn_node_tag_t* node_tags;
+  size_t node_tag_count;
 } ppn_coreml_partitioner_t;
 
 PPN_API ppn_coreml_partitioner_t ppn_coreml_partitioner_defaults(void);
@@ -184,6 +195,14 @@ PPN_API ppn_status_t ppn_to_edge_transform_and_lower(const ppn_edge_method_sourc
                                                      size_t method_count,
                                                      const ppn_lowering_options_t* options,
                                                      ppn_edge_program_t** out_program);
+// Another round: what is on the CPU by now, after the changes that were made, goes to the backend
+// where a partitioner takes it. `partitioners` has an entry for each method, in the order in which
+// they were given; NULL leaves the method as it is. Operators were decomposed before, for the
+// partitioner of the first round; methods share weights in a first round only. Errors: as above,
+// and INVALID_ARGUMENT for node tags that the backend cannot follow; after one the program can only
+// be freed.
+PPN_API ppn_status_t ppn_edge_program_to_backend(
+    ppn_edge_program_t* program, const ppn_coreml_partitioner_t* const* partitioners);
 PPN_API void ppn_edge_program_free(ppn_edge_program_t* program);
 
 // How the program is written from now on. What `options` points to is borrowed until the program is

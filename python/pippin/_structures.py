@@ -97,13 +97,20 @@ class CompileSpec(ctypes.Structure):
     _fields_ = [("key", ctypes.c_char_p), ("value", ctypes.c_char_p), ("value_size", ctypes.c_size_t)]
 
 
+class NodeTag(ctypes.Structure):
+    """ppn_node_tag_t"""
+
+    _fields_ = [("node", ctypes.c_char_p), ("tag", ctypes.c_char_p)]
+
+
 class Partitioner(ctypes.Structure):
     """ppn_coreml_partitioner_t"""
 
     _fields_ = [("compile_options", CompileOptions), ("skip_ops", ctypes.POINTER(ctypes.c_char_p)),
                 ("skip_op_count", ctypes.c_size_t), ("take_over_mutable_buffer", ctypes.c_bool),
                 ("take_over_constant_data", ctypes.c_bool), ("lower_full_graph", ctypes.c_bool),
-                ("compile_specs", ctypes.POINTER(CompileSpec)), ("compile_spec_count", ctypes.c_size_t)]
+                ("compile_specs", ctypes.POINTER(CompileSpec)), ("compile_spec_count", ctypes.c_size_t),
+                ("node_tags", ctypes.POINTER(NodeTag)), ("node_tag_count", ctypes.c_size_t)]
 
 
 class MethodSource(ctypes.Structure):
@@ -186,6 +193,7 @@ FUNCTIONS = {
     "ppn_exported_program_free": (None, [_POINTER]),
     "ppn_to_edge_transform_and_lower": (
         _STATUS, [ctypes.POINTER(MethodSource), _SIZE, ctypes.POINTER(LoweringOptions), _OUT]),
+    "ppn_edge_program_to_backend": (_STATUS, [_POINTER, ctypes.POINTER(ctypes.POINTER(Partitioner))]),
     "ppn_edge_program_free": (None, [_POINTER]),
     "ppn_edge_program_set_options": (_STATUS, [_POINTER, ctypes.POINTER(ExecutorchOptions)]),
     "ppn_edge_program_write_to": (_STATUS, [_POINTER, WriteFunction, _POINTER]),

@@ -11,108 +11,7 @@ ppn_coreml_partitioner_t ppn_coreml_partitioner_defaults(void) {
   return partitioner;
 }
 
-// ---- Progress ----
-
-static void report_progress(const ppn_edge_program_t* program, const char* stage, double fraction) {
-  if (program->options.progress) {
-    program->options.progress(program->options.progress_user_data, stage, fraction);
-  }
-}
-
 // ---- Making ----
-
-// The specs that the program will hold.
-static ppn_status_t stored_specs(ppn_edge_program_t* program,
-                                 const ppn_coreml_partitioner_t* partitioner,
-                                 ppn_compile_spec_t** out_specs, uint32_t* out_count) {
-  ppn_arena_t* arena = &program->arena;
-  if (!partitioner->compile_specs) {
-    return ppn_coreml_compile_specs(&partitioner->compile_options, arena, out_specs, out_count);
-  }
-  *out_count = (uint32_t)partitioner->compile_spec_count;
-  PPN_ARENA_NEW(arena, partitioner->compile_spec_count, out_specs);
-  for (uint32_t i = 0; i < *out_count; ++i) {
-    ppn_compile_spec_t spec = partitioner->compile_specs[i];
-    spec.key = ppn_arena_strdup(arena, ppn_sv(spec.key));
-    spec.value = ppn_arena_memdup(arena, spec.value, spec.value_size);
-    if (!spec.key || !spec.value) return ppn_out_of_memory();
-    (*out_specs)[i] = spec;
-  }
-  return ppn_status_ok();
-}
-
-static ppn_status_t make_edge_method(ppn_edge_program_t* program, uint32_t index) {
-  const ppn_lowered_method_t* method = &program->methods[index];
-  uint32_t count = method->partitions.partition_count, spec_count = 0;
-  ppn_compile_spec_t* specs = NULL;
-  ppn_lowered_module_t* modules;
-  if (method->is_partitioned) {
-    PPN_RETURN_IF_ERROR(stored_specs(program, &method->partitioner, &specs, &spec_count));
-  }
-  PPN_ARENA_NEW(&program->arena, count, &modules);
-  for (uint32_t i = 0; i < count; ++i) {
-    modules[i] = (ppn_lowered_module_t){.name = method->partitions.partitions[i].call->name,
-                                        .backend_id = PPN_COREML_BACKEND_ID,
-                                        .compile_specs = specs,
-                                        .compile_spec_count = spec_count,
-                                        .payload = &method->delegates[i].payload};
-  }
-  program->edge_methods[index] = (ppn_edge_method_t){
-      .name = method->name, .program = method->program, .modules = modules, .module_count = count};
-  return ppn_status_ok();
-}
-
-// `partitioner` with its compile options read from its specs, when it has any.
-static ppn_status_t resolve_options(ppn_coreml_partitioner_t* partitioner) {
-  if (!partitioner->compile_specs) return ppn_status_ok();
-  return ppn_coreml_parse_compile_specs(partitioner->compile_specs,
-                                        (uint32_t)partitioner->compile_spec_count,
-                                        &partitioner->compile_options);
-}
-
-static ppn_status_t partition_method(ppn_edge_program_t* program, ppn_lowered_method_t* method,
-                                     const ppn_edge_method_source_t* source) {
-  method->program = source->program;
-  method->is_partitioned = source->partitioner != NULL;
-  if (method->is_partitioned) {
-    method->partitioner = *source->partitioner;
-    PPN_RETURN_IF_ERROR(resolve_options(&method->partitioner));
-  }
-  PPN_RETURN_IF_ERROR(ppn_lowering_transform(source->program,
-                                             method->is_partitioned ? &method->partitioner : NULL,
-                                             program->options.decompose_all, &method->partitions));
-  PPN_ARENA_NEW(&program->arena, method->partitions.partition_count, &method->delegates);
-  return ppn_status_ok();
-}
-
-static ppn_status_t lower_partition(ppn_lowered_method_t* method, uint32_t index,
-                                    int shared_target) {
-  ppn_delegate_t* delegate = &method->delegates[index];
-  PPN_RETURN_IF_ERROR(ppn_lowering_delegate(&method->partitions.partitions[index],
-                                            &method->partitioner, shared_target, delegate));
-  return shared_target ? ppn_status_ok() : ppn_lowering_delegate_finish(delegate);
-}
-
-static ppn_status_t lower_partitions(ppn_edge_program_t* program, uint32_t index,
-                                     int shared_target) {
-  ppn_lowered_method_t* method = &program->methods[index];
-  uint32_t count = method->partitions.partition_count;
-  for (uint32_t i = 0; i < count; ++i) {
-    // The first half is partitioning.
-    double done = (index + (i + 1.0) / (count + 1)) / program->method_count;
-    report_progress(program, "lowering", 0.5 + 0.5 * done);
-    PPN_RETURN_IF_ERROR_ANNOTATED(lower_partition(method, i, shared_target), "%s",
-                                  method->partitions.partitions[i].call->name);
-  }
-  return ppn_status_ok();
-}
-
-// Says which of several methods could not be lowered.
-static ppn_status_t annotate(const ppn_edge_program_t* program, uint32_t index,
-                             ppn_status_t status) {
-  if (!status || program->method_count == 1) return status;
-  return ppn_status_annotate(status, "method '%s'", program->methods[index].name);
-}
 
 static ppn_status_t check_names(const ppn_edge_method_source_t* methods, size_t count) {
   ppn_string_map_t names = {0};
@@ -130,44 +29,23 @@ static ppn_status_t check_names(const ppn_edge_method_source_t* methods, size_t 
   return status;
 }
 
-// Once, however many delegates hold compiled models.
-static void warn_compiled(const ppn_edge_program_t* program) {
-  for (uint32_t i = 0; i < program->method_count; ++i) {
-    const ppn_lowered_method_t* method = &program->methods[i];
-    if (method->partitions.partition_count == 0 ||
-        method->delegates[0].model_type != PPN_MODEL_TYPE_COMPILED_MODEL) {
-      continue;
-    }
-    ppn_coreml_warn_compiled("model type 'compiled_model': the delegates' model");
-    return;
-  }
-}
-
 static ppn_status_t lower_methods(ppn_edge_program_t* program,
                                   const ppn_edge_method_source_t* methods, size_t method_count) {
+  const ppn_coreml_partitioner_t** partitioners;
   PPN_RETURN_IF_ERROR(check_names(methods, method_count));
   PPN_ARENA_NEW(&program->arena, method_count, &program->methods);
   PPN_ARENA_NEW(&program->arena, method_count, &program->edge_methods);
+  PPN_ARENA_NEW(&program->arena, method_count, &partitioners);
   program->method_count = (uint32_t)method_count;
   for (uint32_t i = 0; i < program->method_count; ++i) {
     ppn_lowered_method_t* method = &program->methods[i];
-    report_progress(program, "lowering", 0.5 * i / (double)method_count);
     method->name =
         ppn_arena_strdup(&program->arena, ppn_sv(methods[i].name ? methods[i].name : "forward"));
     if (!method->name) return ppn_out_of_memory();
-    PPN_RETURN_IF_ERROR(annotate(program, i, partition_method(program, method, &methods[i])));
+    method->program = methods[i].program;
+    partitioners[i] = methods[i].partitioner;
   }
-  int shared_target = 0;
-  PPN_RETURN_IF_ERROR(ppn_lowering_check_sharing(program, &shared_target));
-  for (uint32_t i = 0; i < program->method_count; ++i) {
-    PPN_RETURN_IF_ERROR(annotate(program, i, lower_partitions(program, i, shared_target)));
-  }
-  if (shared_target) PPN_RETURN_IF_ERROR(ppn_lowering_share(program));
-  for (uint32_t i = 0; i < program->method_count; ++i) {
-    PPN_RETURN_IF_ERROR(annotate(program, i, make_edge_method(program, i)));
-  }
-  warn_compiled(program);
-  return ppn_lowering_report(program);
+  return ppn_lowering_round(program, partitioners, true);
 }
 
 ppn_status_t ppn_to_edge_transform_and_lower(const ppn_edge_method_source_t* methods,
@@ -188,6 +66,11 @@ ppn_status_t ppn_to_edge_transform_and_lower(const ppn_edge_method_source_t* met
   }
   *out_program = program;
   return ppn_status_ok();
+}
+
+ppn_status_t ppn_edge_program_to_backend(ppn_edge_program_t* program,
+                                         const ppn_coreml_partitioner_t* const* partitioners) {
+  return ppn_lowering_round(program, partitioners, false);
 }
 
 void ppn_edge_program_free(ppn_edge_program_t* program) {
@@ -267,7 +150,8 @@ static ppn_status_t observe(void* self, const void* data, size_t size) {
   sink->written += size;
   if (sink->size && sink->written - sink->reported >= PROGRESS_STEP) {
     sink->reported = sink->written;
-    report_progress(sink->program, "writing", (double)sink->written / (double)sink->size);
+    ppn_lowering_report_progress(sink->program, "writing",
+                                 (double)sink->written / (double)sink->size);
   }
   return ppn_sink_write(sink->target, data, size);
 }

@@ -8,6 +8,8 @@
 typedef struct claim {
   ppn_partition_options_t partition;
   ppn_lower_options_t lower;
+  const ppn_node_tag_t* tags;
+  size_t tag_count;
 } claim_t;
 
 static bool is_supported(void* context, const ppn_node_t* node, ppn_buffer_t* reason) {
@@ -83,25 +85,40 @@ static ppn_status_t check_target(const ppn_coreml_compile_options_t* options) {
       target);
 }
 
-ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
-                                    const ppn_coreml_partitioner_t* partitioner, bool decompose_all,
-                                    ppn_partition_result_t* out_partitions) {
-  claim_t claim = {0};
-  if (partitioner) {
-    PPN_RETURN_IF_ERROR(check_partitioner(partitioner));
-    PPN_RETURN_IF_ERROR(check_target(&partitioner->compile_options));
-    claim.lower = lower_options(&partitioner->compile_options);
-    claim.partition = (ppn_partition_options_t){
-        .is_supported = is_supported,
-        .context = &claim,
-        .skip_ops = partitioner->skip_ops_for_coreml_delegation,
-        .skip_op_count = (uint32_t)partitioner->skip_op_count,
-        .lower_full_graph = partitioner->lower_full_graph,
-        .take_over_mutable_buffer = partitioner->take_over_mutable_buffer,
-        .take_over_constant_data = partitioner->take_over_constant_data,
-    };
-    if (partitioner->take_over_constant_data) claim.lower.program = program;
+static const char* tag_of(void* context, const ppn_node_t* node) {
+  const claim_t* claim = context;
+  for (size_t i = 0; i < claim->tag_count; ++i) {
+    if (strcmp(claim->tags[i].node, node->name) == 0) return claim->tags[i].tag;
   }
+  return NULL;
+}
+
+static ppn_status_t make_claim(const ppn_exported_program_t* program,
+                               const ppn_coreml_partitioner_t* partitioner, claim_t* claim) {
+  PPN_RETURN_IF_ERROR(check_partitioner(partitioner));
+  PPN_RETURN_IF_ERROR(check_target(&partitioner->compile_options));
+  *claim = (claim_t){.lower = lower_options(&partitioner->compile_options),
+                     .tags = partitioner->node_tags,
+                     .tag_count = partitioner->node_tag_count};
+  claim->partition = (ppn_partition_options_t){
+      .is_supported = is_supported,
+      .context = claim,
+      .skip_ops = partitioner->skip_ops_for_coreml_delegation,
+      .skip_op_count = (uint32_t)partitioner->skip_op_count,
+      .lower_full_graph = partitioner->lower_full_graph,
+      .take_over_mutable_buffer = partitioner->take_over_mutable_buffer,
+      .take_over_constant_data = partitioner->take_over_constant_data,
+      .tag_of = partitioner->node_tag_count ? tag_of : NULL,
+  };
+  if (partitioner->take_over_constant_data) claim->lower.program = program;
+  return ppn_status_ok();
+}
+
+ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
+                                    const ppn_coreml_partitioner_t* partitioner,
+                                    bool decompose_all) {
+  claim_t claim = {0};
+  if (partitioner) PPN_RETURN_IF_ERROR(make_claim(program, partitioner, &claim));
   if (program->dialect == PPN_DIALECT_TRAINING) {
     PPN_RETURN_IF_ERROR(ppn_aten_functionalise(program));
   }
@@ -111,8 +128,15 @@ ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
       ppn_aten_decompose(program, partitioner && !decompose_all ? keep : NULL, &claim));
   PPN_RETURN_IF_ERROR(ppn_aten_to_edge(program));
   PPN_RETURN_IF_ERROR(ppn_graph_eliminate_dead_code(program->graph, ppn_aten_has_side_effects));
-  PPN_RETURN_IF_ERROR(ppn_aten_name_edge_values(program));
-  if (!partitioner) return ppn_status_ok();
+  return ppn_aten_name_edge_values(program);
+}
+
+ppn_status_t ppn_lowering_partition(ppn_exported_program_t* program,
+                                    const ppn_coreml_partitioner_t* partitioner,
+                                    uint32_t first_index, ppn_partition_result_t* out_partitions) {
+  claim_t claim;
+  PPN_RETURN_IF_ERROR(make_claim(program, partitioner, &claim));
+  claim.partition.first_index = first_index;
   return ppn_partition_program(program, &claim.partition, out_partitions);
 }
 
@@ -124,7 +148,7 @@ ppn_status_t ppn_lowering_delegate(const ppn_partition_t* partition,
     options.minimum_deployment_target = minimum_target;
   }
   ppn_string_view_t shapes = enumerated_shapes(partitioner);
-  *out_delegate = (ppn_delegate_t){.model_type = options.model_type};
+  out_delegate->model_type = options.model_type;
   ppn_lower_options_t lower = lower_options(&options);
   PPN_RETURN_IF_ERROR(ppn_lower_program(partition->submodule, &lower, &out_delegate->program));
   PPN_RETURN_IF_ERROR(ppn_coreml_model_from_program(out_delegate->program, &out_delegate->model));

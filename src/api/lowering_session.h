@@ -16,7 +16,9 @@ typedef struct ppn_delegate {
   ppn_model_type_t model_type;
   ppn_coreml_package_plan_t* plan;  // NULL when the model is part of `shared`
   ppn_producer_t payload;
-  const struct ppn_shared_model* shared;  // NULL: none
+  const struct ppn_shared_model* shared;    // NULL: none
+  const ppn_compile_spec_t* compile_specs;  // the program's
+  uint32_t compile_spec_count;
 } ppn_delegate_t;
 
 // A model that the delegates of the same index in several methods share: a function for each.
@@ -31,8 +33,8 @@ typedef struct ppn_lowered_method {
   ppn_exported_program_t* program;  // the caller's
   // With its options read from its specs. What it points to is the caller's, while lowering.
   ppn_coreml_partitioner_t partitioner;
-  bool is_partitioned;  // there is a partitioner
   ppn_partition_result_t partitions;
+  uint32_t round_start;       // partitions from this one on are of the last round
   ppn_delegate_t* delegates;  // one per partition
 } ppn_lowered_method_t;
 
@@ -49,10 +51,23 @@ struct ppn_edge_program {
   ppn_method_report_t* reports;     // by method
 };
 
+// One round for every method: `partitioners` by method, NULL leaves it (lowering_round.c).
+ppn_status_t ppn_lowering_round(ppn_edge_program_t* program,
+                                const ppn_coreml_partitioner_t* const* partitioners,
+                                bool is_first) PPN_MUST_USE;
+void ppn_lowering_report_progress(const ppn_edge_program_t* program, const char* stage,
+                                  double fraction);
+
 // The steps on one method (lowering_method.c). `partitioner` has its options read from its specs;
 // NULL: nothing is delegated.
 ppn_status_t ppn_lowering_transform(ppn_exported_program_t* program,
-                                    const ppn_coreml_partitioner_t* partitioner, bool decompose_all,
+                                    const ppn_coreml_partitioner_t* partitioner,
+                                    bool decompose_all) PPN_MUST_USE;
+// Partitions what lowering_transform made, or what an earlier partitioning left of it;
+// `first_index` is the number of the first new partition.
+ppn_status_t ppn_lowering_partition(ppn_exported_program_t* program,
+                                    const ppn_coreml_partitioner_t* partitioner,
+                                    uint32_t first_index,
                                     ppn_partition_result_t* out_partitions) PPN_MUST_USE;
 // Program and model of a delegate, for the partitioner's deployment target or `minimum_target`
 // (0: none), whichever is later.

@@ -39,6 +39,10 @@ static ppn_status_t check_partition_count(const ppn_lowered_method_t* first,
 ppn_status_t ppn_lowering_check_sharing(const ppn_edge_program_t* program, int* out_target) {
   const ppn_lowered_method_t* first = first_participant(program);
   *out_target = 0;
+  // Later rounds lower each method on its own.
+  for (uint32_t i = 0; i < program->method_count; ++i) {
+    if (program->methods[i].round_start) return ppn_status_ok();
+  }
   if (!first || first->partitioner.compile_options.weight_sharing == PPN_WEIGHT_SHARING_DISABLED) {
     return ppn_status_ok();
   }

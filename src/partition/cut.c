@@ -5,8 +5,6 @@
 
 #include "partition/groups.h"
 
-#define CALL_TARGET "executorch_call_delegate"
-
 // While groups are cut, values keep the ids of the graph before it was cut.
 typedef struct cutter {
   ppn_exported_program_t* program;
@@ -319,10 +317,11 @@ static ppn_status_t make_call(cut_t* cut, ppn_node_t* before, ppn_node_t** out_c
     outputs[i]->id = value->id;
     cutter->replaced[value->id] = outputs[i];
   }
-  const char* name = ppn_arena_printf(graph->arena, "lowered_module_%u", cut->group);
+  const char* name = ppn_arena_printf(graph->arena, "lowered_module_%u",
+                                      cutter->options->first_index + cut->group);
   if (!name) return ppn_out_of_memory();
-  return ppn_graph_new_node(graph, before, CALL_TARGET, name, arguments, argument_count, outputs,
-                            result_count, cut->first, out_call);
+  return ppn_graph_new_node(graph, before, PPN_DELEGATE_CALL, name, arguments, argument_count,
+                            outputs, result_count, cut->first, out_call);
 }
 
 static ppn_status_t adopt_node(ppn_graph_t* graph, ppn_node_t* node) {
@@ -394,9 +393,7 @@ static ppn_status_t cut_group(cut_t* cut, ppn_partition_t* partition) {
 static void update_parent(cutter_t* cutter) {
   ppn_graph_t* graph = cutter->program->graph;
   for (ppn_node_t* node = graph->first; node; node = node->next) {
-    if (strcmp(node->target, CALL_TARGET) != 0) {
-      ppn_node_visit_values(node, use_replaced, cutter);
-    }
+    ppn_node_visit_values(node, use_replaced, cutter);
   }
   uint32_t kept = 0;
   for (uint32_t i = 0; i < graph->output_count; ++i) {

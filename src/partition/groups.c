@@ -202,6 +202,34 @@ ppn_status_t ppn_groups_find(const ppn_graph_t* graph, const ppn_users_t* users,
   return status;
 }
 
+// ---- Groups that are given ----
+
+static ppn_status_t assign_tags(const ppn_graph_t* graph, const ppn_partition_options_t* options,
+                                ppn_string_map_t* groups, uint32_t* group_of, uint32_t* count) {
+  for (const ppn_node_t* node = graph->first; node; node = node->next) {
+    const char* tag = options->tag_of(options->context, node);
+    if (!tag) continue;
+    uint32_t* known = ppn_string_map_get(groups, ppn_sv(tag));
+    group_of[node->id] = known ? *known : (*count)++;
+    if (known) continue;
+    PPN_RETURN_IF_ERROR(ppn_string_map_set(groups, ppn_sv(tag), &group_of[node->id]));
+  }
+  return ppn_status_ok();
+}
+
+ppn_status_t ppn_groups_from_tags(const ppn_graph_t* graph, const ppn_partition_options_t* options,
+                                  ppn_groups_t* out_groups) {
+  *out_groups = (ppn_groups_t){malloc((graph->node_count + (size_t)1) * sizeof(uint32_t)), 0};
+  if (!out_groups->group_of) return ppn_out_of_memory();
+  for (uint32_t i = 0; i < graph->node_count; ++i) out_groups->group_of[i] = PPN_NO_GROUP;
+  ppn_string_map_t groups = {0};  // tag -> number of its group
+  ppn_status_t status =
+      assign_tags(graph, options, &groups, out_groups->group_of, &out_groups->count);
+  ppn_string_map_release(&groups);
+  if (status) ppn_groups_release(out_groups);
+  return status;
+}
+
 void ppn_groups_release(ppn_groups_t* groups) {
   free(groups->group_of);
   *groups = (ppn_groups_t){0};

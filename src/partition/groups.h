@@ -6,6 +6,9 @@
 
 #define PPN_NO_GROUP UINT32_MAX
 
+// The operator of the nodes that stand for groups.
+#define PPN_DELEGATE_CALL "executorch_call_delegate"
+
 // Which group each node belongs to, by node id.
 typedef struct ppn_groups {
   uint32_t* group_of;
@@ -18,6 +21,9 @@ typedef struct ppn_groups {
 // Linear in nodes and edges times count / 64.
 ppn_status_t ppn_groups_find(const ppn_graph_t* graph, const ppn_users_t* users,
                              const bool* is_supported, ppn_groups_t* out_groups) PPN_MUST_USE;
+// Assigns the nodes of each tag (partition options) to a group.
+ppn_status_t ppn_groups_from_tags(const ppn_graph_t* graph, const ppn_partition_options_t* options,
+                                  ppn_groups_t* out_groups) PPN_MUST_USE;
 void ppn_groups_release(ppn_groups_t* groups);
 
 // Orders the graph's nodes so that each group's nodes are adjacent and every definition precedes

@@ -100,8 +100,11 @@ static ppn_status_t place_units(sorter_t* sorter, ppn_graph_t* graph, uint32_t* 
     }
   }
   if (placed == sorter->node_count) return ppn_status_ok();
-  return ppn_status_make(PPN_STATUS_INTERNAL, "the partitions of graph '%s' depend on each other",
-                         graph->name);
+  return ppn_status_make(
+      PPN_STATUS_INVALID_ARGUMENT,
+      "the partitions of graph '%s' depend on each other: what goes into one must "
+      "not come from it by way of nodes outside",
+      graph->name);
 }
 
 ppn_status_t ppn_groups_make_adjacent(ppn_graph_t* graph, const ppn_users_t* users,

@@ -8,6 +8,7 @@
 #include "partition/groups.h"
 
 #define SKIPPED_REASON "the skip list names it"
+#define UNTAGGED_REASON "the partitioner did not tag it"
 
 // ---- Names ----
 
@@ -108,19 +109,35 @@ static ppn_status_t keep_reason(survey_t* survey, ppn_buffer_t* text, const char
   return ppn_string_map_set(&survey->texts, ppn_sv(copy), copy);
 }
 
+static bool is_call(const ppn_node_t* node) {
+  return strcmp(node->target, PPN_DELEGATE_CALL) == 0;
+}
+
+static ppn_status_t refuse_tag(const ppn_node_t* node, const char* tag, ppn_buffer_t* reason) {
+  return ppn_status_make(PPN_STATUS_INVALID_ARGUMENT,
+                         "the partitioner tagged '%s' with '%s', but the backend does not take it: "
+                         "%s; %s",
+                         node->name, tag, ppn_buffer_text(reason), ppn_node_describe(node));
+}
+
 static ppn_status_t ask_predicate(survey_t* survey) {
   const ppn_partition_options_t* options = survey->options;
   ppn_buffer_t text = {0};
   ppn_status_t status = NULL;
   for (ppn_node_t* node = survey->program->graph->first; node && !status; node = node->next) {
     text.size = 0;
-    if (ppn_partition_skips(options, node)) {
+    if (is_call(node)) continue;
+    const char* tag = options->tag_of ? options->tag_of(options->context, node) : NULL;
+    if (options->tag_of && !tag) {
+      ppn_buffer_append_text(&text, UNTAGGED_REASON);
+    } else if (ppn_partition_skips(options, node)) {
       ppn_buffer_append_text(&text, SKIPPED_REASON);
     } else if (options->is_supported(options->context, node, &text)) {
       survey->is_supported[node->id] = true;
       continue;
     }
-    status = keep_reason(survey, &text, &survey->reasons[node->id]);
+    status =
+        tag ? refuse_tag(node, tag, &text) : keep_reason(survey, &text, &survey->reasons[node->id]);
   }
   ppn_buffer_release(&text);
   return status;
@@ -169,7 +186,7 @@ static ppn_status_t report_undelegated(survey_t* survey) {
   const ppn_graph_t* graph = survey->program->graph;
   PPN_ARENA_NEW(&result->arena, graph->node_count, &result->undelegated);
   for (const ppn_node_t* node = graph->first; node; node = node->next) {
-    if (!survey->reasons[node->id] && (survey->is_supported[node->id])) continue;
+    if (is_call(node) || survey->is_supported[node->id]) continue;
     result->undelegated[result->undelegated_count++] =
         (ppn_undelegated_t){node, survey->reasons[node->id]};
   }
@@ -229,13 +246,20 @@ static ppn_status_t log_leftovers(const survey_t* survey) {
 
 // ---- Partitioning ----
 
+static ppn_status_t find_groups(const survey_t* survey, const ppn_users_t* users,
+                                ppn_groups_t* out_groups) {
+  const ppn_graph_t* graph = survey->program->graph;
+  if (survey->options->tag_of) return ppn_groups_from_tags(graph, survey->options, out_groups);
+  return ppn_groups_find(graph, users, survey->is_supported, out_groups);
+}
+
 static ppn_status_t partition(survey_t* survey, ppn_users_t* users) {
   ppn_graph_t* graph = survey->program->graph;
   PPN_RETURN_IF_ERROR(ask_predicate(survey));
   if (survey->options->lower_full_graph) PPN_RETURN_IF_ERROR(refuse_unsupported(survey));
   PPN_RETURN_IF_ERROR(report_undelegated(survey));
   ppn_groups_t groups;
-  PPN_RETURN_IF_ERROR(ppn_groups_find(graph, users, survey->is_supported, &groups));
+  PPN_RETURN_IF_ERROR(find_groups(survey, users, &groups));
   dissolve_symbolic_groups(graph, &groups);
   ppn_status_t status = ppn_groups_make_adjacent(graph, users, &groups);
   if (!status) {
@@ -268,6 +292,35 @@ ppn_status_t ppn_partition_program(ppn_exported_program_t* program,
   free((void*)survey.reasons);
   if (status) ppn_partition_result_release(out_result);
   return status;
+}
+
+ppn_status_t ppn_partition_result_append(ppn_partition_result_t* result,
+                                         ppn_partition_result_t* more) {
+  ppn_arena_t* arena = &result->arena;
+  uint32_t old = result->partition_count, added = more->partition_count;
+  ppn_partition_t* partitions;
+  PPN_ARENA_NEW(arena, old + added, &partitions);
+  PPN_ARENA_NEW(arena, more->undelegated_count, &result->undelegated);
+  result->undelegated_count = 0;
+  for (uint32_t i = 0; i < old + added; ++i) {
+    partitions[i] = i < old ? result->partitions[i] : more->partitions[i - old];
+    partitions[i].tag = ppn_arena_strdup(arena, ppn_sv(partitions[i].tag));
+    if (!partitions[i].tag) return ppn_out_of_memory();
+  }
+  for (uint32_t i = 0; i < more->undelegated_count; ++i) {
+    ppn_undelegated_t undelegated = more->undelegated[i];
+    if (undelegated.reason) {
+      undelegated.reason = ppn_arena_strdup(arena, ppn_sv(undelegated.reason));
+      if (!undelegated.reason) return ppn_out_of_memory();
+    }
+    result->undelegated[result->undelegated_count++] = undelegated;
+  }
+  result->partitions = partitions;
+  result->partition_count = old + added;
+  result->delegated_node_count += more->delegated_node_count;
+  ppn_arena_release(&more->arena);
+  *more = (ppn_partition_result_t){0};
+  return ppn_status_ok();
 }
 
 void ppn_partition_result_release(ppn_partition_result_t* result) {

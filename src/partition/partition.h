@@ -18,6 +18,10 @@ typedef struct ppn_partition_options {
   uint32_t skip_op_count;
   bool lower_full_graph;  // any unsupported node is an error that lists them all
   bool take_over_mutable_buffer, take_over_constant_data;
+  // NULL: groups are as large as can be. Otherwise nodes of one tag are a group; those without
+  // (NULL) stay.
+  const char* (*tag_of)(void* context, const ppn_node_t* node);
+  uint32_t first_index;  // of the calls' names: "lowered_module_0"
 } ppn_partition_options_t;
 
 // One reason why nodes stayed on the CPU.
@@ -54,11 +58,17 @@ bool ppn_partition_skips(const ppn_partition_options_t* options, const ppn_node_
 
 // Partitions the program's graph in place: maximal groups of supported nodes whose contraction
 // leaves a DAG, each replaced by one node "executorch_call_delegate" whose arguments are the
-// group's inputs and whose outputs are its results. Unknown names in the skip list are reported by
-// a warning. Errors: UNSUPPORTED with lower_full_graph, listing every node.
+// group's inputs and whose outputs are its results. Such nodes of an earlier partitioning stay.
+// Unknown names in the skip list are reported by a warning. Errors: UNSUPPORTED with
+// lower_full_graph, listing every node; INVALID_ARGUMENT for tags of nodes that the backend does
+// not take, or of groups that depend on each other.
 ppn_status_t ppn_partition_program(ppn_exported_program_t* program,
                                    const ppn_partition_options_t* options,
                                    ppn_partition_result_t* out_result) PPN_MUST_USE;
+// Adds the partitions of `more`, which is released, to `result`; the nodes left are those of
+// `more`.
+ppn_status_t ppn_partition_result_append(ppn_partition_result_t* result,
+                                         ppn_partition_result_t* more) PPN_MUST_USE;
 void ppn_partition_result_release(ppn_partition_result_t* result);
 
 #endif  // PPN_PARTITION_PARTITION_H_

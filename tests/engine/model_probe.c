@@ -104,7 +104,8 @@ static ppn_mil_program_t* lower(const char* path, bool half) {
   partitioner.compile_options.compute_precision =
       half ? PPN_PRECISION_FLOAT16 : PPN_PRECISION_FLOAT32;
   check(ppn_exported_program_load(path, &program));
-  check(ppn_lowering_transform(program, &partitioner, false, partitions));
+  check(ppn_lowering_transform(program, &partitioner, false));
+  check(ppn_lowering_partition(program, &partitioner, 0, partitions));
   if (partitions->partition_count != 1) {
     fprintf(stderr, "%u partitions; first obstacle: %s, %s\n", partitions->partition_count,
             partitions->undelegated_count ? partitions->undelegated[0].node->name : "",

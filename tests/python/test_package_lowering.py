@@ -330,12 +330,9 @@ def test_backend_config(mlp):
 
 
 @pytest.mark.parametrize("call", [
-    lambda p: to_edge_transform_and_lower(p, [object()]),
     lambda p: to_edge_transform_and_lower(p, generate_etrecord=True),
-    lambda p: to_edge(p).transform([object()]),
     lambda p: to_edge(p).to_executorch(ExecutorchBackendConfig(external_constants=True)),
     lambda p: to_edge(p).to_executorch(ExecutorchBackendConfig(passes=[object()])),
-    lambda p: to_edge_transform_and_lower(p, partitioner=[CoreMLPartitioner(), CoreMLPartitioner()]),
     lambda p: CoreMLPartitioner().partition(p)])
 def test_what_is_not_supported_says_so(mlp, call):
     with pytest.raises(NotImplementedError, match="Pippin"):
@@ -429,8 +426,7 @@ def test_graph_changes_reach_the_file():
     assert graph.eliminate_dead_code() and calls(manager) == ["aten.add.Tensor", "aten.relu.default"]
     x = torch.tensor([1.0, -3.0, 0.5])
     torch.testing.assert_close(run_officially(manager.to_executorch().buffer, (x,))[0], torch.relu(x + 1))
-    with pytest.raises(NotImplementedError, match="changed"):
-        copy.deepcopy(manager)
+    assert calls(copy.deepcopy(manager)) == calls(manager)
     add = graph.find_nodes(op="call_function", target=ops.edge.aten.add.Tensor)[0]
     with pytest.raises(ValueError, match="computed after"):
         add.replace_all_uses_with(list(add.users)[0])

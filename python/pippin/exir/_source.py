@@ -24,11 +24,11 @@ class BytesSource:
     """A `.pt2` archive in memory; torch is not needed."""
 
     def __init__(self, data):
-        self._data = bytes(data)
+        self.data = bytes(data)
 
     def load(self):
-        address = ctypes.cast(ctypes.c_char_p(self._data), ctypes.c_void_p)
-        return call_out(lib.ppn_exported_program_load_memory, address, len(self._data), b"exported program in memory")
+        address = ctypes.cast(ctypes.c_char_p(self.data), ctypes.c_void_p)
+        return call_out(lib.ppn_exported_program_load_memory, address, len(self.data), b"exported program in memory")
 
 
 class TorchSource:

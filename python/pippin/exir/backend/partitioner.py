@@ -30,6 +30,13 @@ class Partitioner(ABC):
     def __call__(self, exported_program):
         return self.partition(exported_program)
 
+    def ops_to_not_decompose(self, ep):
+        """ExecuTorch asks this before it decomposes a program. Pippin does not: a CoreMLPartitioner that stands first decides
+        what is kept, otherwise everything is decomposed."""
+        return [], None
+
     @abstractmethod
     def partition(self, exported_program):
-        """A PartitionResult. Pippin runs no partitioners written in Python."""
+        """A PartitionResult: nodes of the program's graph have `meta["delegation_tag"]`, and each tag its DelegationSpec, whose
+        backend must be CoreMLBackend. `exported_program` is a view in the manner of torch.fx (pippin.exir._graph); its graph
+        may be tagged, not changed."""

@@ -39,3 +39,36 @@ def format_delegated_graph(graph_module):
 
 def print_delegated_graph(graph_module):
     print(format_delegated_graph(graph_module))
+
+
+# ---- For partitioners ----
+
+
+def _tag_with_users(node):
+    """Gives a placeholder the tag that all its users have; none where they differ."""
+    tags = {user.meta.get("delegation_tag") for user in node.users}
+    if len(tags) == 1 and None not in tags:
+        node.meta["delegation_tag"] = tags.pop()
+
+
+def _constants(edge_program):
+    signature = edge_program.graph_signature
+    mutated = set(signature.buffers_to_mutate.values())
+    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+    for node in edge_program.graph.nodes:
+        if node.op == "placeholder" and node.name in names:
+            yield node, names[node.name] in mutated
+
+
+def tag_constant_data(edge_program):
+    """Weights go along with the partition that uses them. Otherwise they are arguments of the delegate call."""
+    for node, is_mutated in _constants(edge_program):
+        if not is_mutated:
+            _tag_with_users(node)
+
+
+def tag_mutated_buffer(edge_program):
+    """Buffers that the program writes go along with the partition that uses them, as states of its model."""
+    for node, is_mutated in _constants(edge_program):
+        if is_mutated:
+            _tag_with_users(node)

@@ -2,147 +2,67 @@
 
 import copy
 import ctypes
-import functools
-import json
 import logging
 import os
 import sys
 import tempfile
 
-from pippin import _structures as c
-from pippin._library import call_out, call_text, check, lib, log_route, stream
+from pippin._library import call_text, check, lib
 from pippin.exir._emission import make_options
-from pippin.exir._graph import ExportedProgramView
 from pippin.exir._source import make_source
 from pippin.exir.capture import EdgeCompileConfig, ExecutorchBackendConfig
-from pippin.exir.lowered_backend_module import LoweredBackendModule
+from pippin.exir.program._edge_program import PARTITIONER_LOGGER, EdgeProgram
+from pippin.exir.program._passes import transform_sources
 
-_PARTITIONER_LOGGER = "pippin.backends.apple.coreml.partition.coreml_partitioner"
 _COMPILER_LOGGER = "pippin.backends.apple.coreml.compiler.coreml_preprocess"
 
 
-class _EdgeProgram:
-    """Owns a ppn_edge_program_t and the exported programs it borrows."""
+def _check_partitioner(partitioner):
+    from pippin.exir.backend.partitioner import Partitioner
 
-    def __init__(self, sources, partitioners, decompose_all):
-        self._programs = []
-        self._handle = None
-        self._sources = sources  # weights are lent by these
-        self.partitioners = partitioners
-        self.is_edited = False
-        methods = (c.MethodSource * len(sources))()
-        structures = {name: partitioner._as_structure() for name, partitioner in partitioners.items() if partitioner}
-        for entry, (name, source) in zip(methods, sources.items()):
-            program = source.load()
-            self._programs.append(program)
-            entry.name = name.encode()
-            entry.program = program
-            if name in structures:
-                entry.partitioner = ctypes.pointer(structures[name])
-        options = c.LoweringOptions(decompose_all=decompose_all)
-        log_route.append(logging.getLogger(_PARTITIONER_LOGGER))
-        try:
-            self._handle = call_out(lib.ppn_to_edge_transform_and_lower, methods, len(sources), ctypes.byref(options))
-        finally:
-            log_route.pop()
-
-    def __del__(self):
-        if self._handle:
-            lib.ppn_edge_program_free(self._handle)
-        for program in self._programs:
-            lib.ppn_exported_program_free(program)
-
-    def write(self, options, write):
-        """Passes the `.pte` to `write(memoryview)` in pieces, in order."""
-        check(lib.ppn_edge_program_set_options(self._handle, ctypes.byref(options)))
-        stream(lib.ppn_edge_program_write_to, self._handle, write=write)
-
-    def payload(self, method, index):
-        pieces = []
-        stream(lib.ppn_edge_program_write_payload_to, self._handle, method.encode(), index,
-               write=lambda piece: pieces.append(bytes(piece)))
-        return b"".join(pieces)
-
-    def reports(self):
-        count = ctypes.c_size_t()
-        reports = lib.ppn_edge_program_report(self._handle, ctypes.byref(count))
-        return [reports[index] for index in range(count.value)]
-
-    def dump(self, what):
-        return call_text(lib.ppn_edge_program_dump, self._handle, what.encode())
-
-    @functools.cached_property
-    def views(self):
-        """An ExportedProgramView for each method."""
-        return {method["name"]: self._view(method) for method in json.loads(self.dump("graph"))["methods"]}
-
-    def _view(self, method):
-        name, partitioner = method["name"], self.partitioners.get(method["name"])
-        modules = [
-            LoweredBackendModule(module["name"], "CoreMLBackend", list(partitioner.compile_specs),
-                                 ExportedProgramView(module), functools.partial(self.payload, name, index))
-            for index, module in enumerate(method["modules"])]
-        return ExportedProgramView(method, modules, _Editor(self, name))
-
-    # ---- Changes ----
-
-    def replace_value(self, method, value, replacement):
-        check(lib.ppn_edge_program_replace_value(self._handle, method.encode(), value.encode(), replacement.encode()))
-        self.is_edited = True
-
-    def eliminate_dead_code(self, method):
-        check(lib.ppn_edge_program_eliminate_dead_code(self._handle, method.encode()))
-        self.is_edited = True
-
-
-class _Editor:
-    """Carries changes of a view to the program."""
-
-    def __init__(self, program, method):
-        self._program, self._method = program, method
-
-    def replace_value(self, value, replacement):
-        self._program.replace_value(self._method, value, replacement)
-
-    def eliminate_dead_code(self):
-        self._program.eliminate_dead_code(self._method)
-
-
-def _one_partitioner(partitioners):
-    """The partitioner of a method, given alone or as a list; None for an empty list."""
-    if partitioners is None:
-        return None
-    if not isinstance(partitioners, (list, tuple)):
-        partitioners = [partitioners]
-    if len(partitioners) > 1:
-        raise NotImplementedError("Pippin takes one partitioner for each method: pass a list with one CoreMLPartitioner")
-    for partitioner in partitioners:
-        if not hasattr(partitioner, "_as_structure"):
-            kind = type(partitioner)
-            raise TypeError(f"expected a pippin CoreMLPartitioner, not {kind.__module__}.{kind.__qualname__}")
-    return partitioners[0] if partitioners else None
+    if isinstance(partitioner, Partitioner):
+        return
+    kind = type(partitioner)
+    official = any(base.__module__.startswith("executorch.") for base in kind.__mro__)
+    raise TypeError(f"expected a partitioner of Pippin's, not {kind.__module__}.{kind.__qualname__}" + (
+        "; import CoreMLPartitioner, or the Partitioner that yours derives from, from pippin instead of executorch"
+        if official else ""))
 
 
 def _partitioners(value, methods):
-    """By method; a dict leaves the methods it does not name undelegated."""
+    """Lists of partitioners by method; a dict leaves the methods it does not name undelegated."""
     chosen = value if isinstance(value, dict) else {name: value for name in methods}
     unknown = set(chosen) - set(methods)
     if unknown:
         raise KeyError(f"partitioners are given for {sorted(unknown)}, but the methods are {sorted(methods)}")
-    return {name: _one_partitioner(chosen.get(name)) for name in methods}
+    lists = {}
+    for name in methods:
+        entry = chosen.get(name)
+        lists[name] = [] if entry is None else list(entry) if isinstance(entry, (list, tuple)) else [entry]
+        for partitioner in lists[name]:
+            _check_partitioner(partitioner)
+    return lists
+
+
+def _lower(sources, partitioners, decompose_all=False):
+    """The program after all rounds. The first partitioner decides what is kept whole, unless it is written in Python."""
+    first = {name: entries[0] if entries and hasattr(entries[0], "_as_structure") else None
+             for name, entries in partitioners.items()}
+    edge = EdgeProgram(sources, first, decompose_all)
+    edge.partition({name: entries[1:] if first[name] else entries for name, entries in partitioners.items()})
+    return edge
 
 
 class EdgeProgramManager:
     """Programs by method name, partitioned and lowered. Made by :func:`to_edge_transform_and_lower` and :func:`to_edge`."""
 
-    def __init__(self, sources, partitioners, *, constant_methods=None, compile_config=None, decompose_all=False):
+    def __init__(self, sources, edge, *, constant_methods=None, compile_config=None, decompose_all=False):
         self._sources = sources
-        self._partitioners = partitioners
         self._config_methods = dict(constant_methods or {})
         self.compile_config = compile_config or EdgeCompileConfig()
         self._decompose_all = decompose_all
-        self._edge = _EdgeProgram(sources, partitioners, decompose_all)
-        _warn_of_specification_versions(self._edge)
+        self._edge = edge
+        _warn_of_specification_versions(edge)
 
     @property
     def methods(self):
@@ -156,34 +76,36 @@ class EdgeProgramManager:
         """The lowered graph of a method, to be read like a torch.export.ExportedProgram (see pippin.exir._graph)."""
         return self._edge.views[method_name]
 
-    def _again(self, partitioners):
-        if self._edge.is_edited:
-            raise NotImplementedError("the graph was changed: a changed program can be written, but not lowered again")
-        return EdgeProgramManager(self._sources, partitioners, constant_methods=self._config_methods,
-                                  compile_config=self.compile_config, decompose_all=self._decompose_all)
+    def _with(self, sources, edge):
+        return EdgeProgramManager(sources, edge, constant_methods=self._config_methods, compile_config=self.compile_config,
+                                  decompose_all=self._decompose_all)
 
     def to_backend(self, partitioner):
-        """A new manager with the methods partitioned by `partitioner`, or by a dict of them by method."""
+        """A new manager: what is on the CPU goes where `partitioner`, or the one that a dict has for the method, puts it."""
         chosen = _partitioners(partitioner, self._sources)
-        already = [name for name, value in chosen.items() if value and self._partitioners.get(name)]
-        if already:
-            raise NotImplementedError(f"methods {already} were partitioned before: Pippin takes one partitioner for each method")
         if any(chosen.values()) and self._decompose_all:
-            logging.getLogger(_PARTITIONER_LOGGER).warning(
+            logging.getLogger(PARTITIONER_LOGGER).warning(
                 "DEPRECATION WARNING: the to_edge() + to_backend() workflow decomposes operators, such as attention, that "
                 "Core ML computes faster as they are; use to_edge_transform_and_lower() instead")
-        return self._again({name: value or self._partitioners.get(name) for name, value in chosen.items()})
+        edge = self._edge.again()
+        edge.partition(chosen)
+        return self._with(self._sources, edge)
 
     def transform(self, passes, compile_config=None):
-        _refuse("transform() with torch.fx passes", passes)
-        return self._again(self._partitioners)
+        """A new manager with the torch.fx passes applied to the programs: a list for all methods, or a dict of them."""
+        if self._edge.is_changed:
+            raise NotImplementedError(
+                "Pippin applies passes to programs that are not partitioned or changed yet: call transform() before "
+                "to_backend(), or pass them as transform_passes")
+        sources = transform_sources(self._sources, passes, self._decompose_all)
+        return self._with(sources, EdgeProgram(sources, dict.fromkeys(sources), self._decompose_all))
 
     def to_executorch(self, config=None):
         return ExecutorchProgramManager(self._edge, self.methods, self._config_methods, config)
 
     def __deepcopy__(self, memo):
         """Independent of this one; the weights, which nobody writes, are shared."""
-        return self._again(dict(self._partitioners))
+        return self._with(self._sources, self._edge.again())
 
     def delegation_report(self):
         """What was delegated and why not: a list of dicts, one per method (Pippin's own; ExecuTorch has no such method)."""
@@ -311,15 +233,15 @@ def to_edge_transform_and_lower(programs, transform_passes=None, partitioner=Non
     """Decomposes, partitions and lowers.
 
     ``programs``: a torch.export.ExportedProgram, the path or the bytes of a `.pt2`, or a dict of these by method name.
-    ``partitioner``: a list with one CoreMLPartitioner, or a dict of such lists by method.
+    ``transform_passes``: torch.fx passes that are applied before partitioning, as a list or as a dict of lists by method.
+    ``partitioner``: a list of partitioners, or a dict of such lists by method. Each takes of what those before it left.
     ``constant_methods``: values by name, which become methods that return them.
     """
     _check_constant_methods(constant_methods)
-    _refuse("transform_passes", transform_passes)
     _refuse("generate_etrecord", generate_etrecord)
-    sources = _sources(programs)
-    return EdgeProgramManager(sources, _partitioners(partitioner, sources), constant_methods=constant_methods,
-                              compile_config=copy.copy(compile_config))
+    sources = transform_sources(_sources(programs), transform_passes, decompose_all=False)
+    return EdgeProgramManager(sources, _lower(sources, _partitioners(partitioner, sources)),
+                              constant_methods=constant_methods, compile_config=copy.copy(compile_config))
 
 
 def to_edge(programs, constant_methods=None, compile_config=None, generate_etrecord=False):
@@ -327,5 +249,5 @@ def to_edge(programs, constant_methods=None, compile_config=None, generate_etrec
     _check_constant_methods(constant_methods)
     _refuse("generate_etrecord", generate_etrecord)
     sources = _sources(programs)
-    return EdgeProgramManager(sources, dict.fromkeys(sources), constant_methods=constant_methods,
+    return EdgeProgramManager(sources, EdgeProgram(sources, dict.fromkeys(sources), True), constant_methods=constant_methods,
                               compile_config=copy.copy(compile_config), decompose_all=True)
